@@ -1,0 +1,78 @@
+"""From an architecture to a plain PyTorch module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from mbnas.model.layers import Scalar, layer
+from mbnas.network import Architecture, Graph
+
+
+class Network(nn.Module):
+    """A lowered graph as a module; its state dict has the graph's names.
+
+    Takes normalised images (N, C, H, W) and gives logits (N, classes).
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        last_uses = graph.last_uses()
+        self._steps: list[tuple[nn.Module, tuple[int, ...], tuple[int, ...]]] = []
+        for at, node in enumerate(graph.nodes[1:], start=1):
+            module = layer(node.op)
+            _attach(self, node.name.split("."), module)
+            done = tuple(source for source in set(node.inputs) if last_uses[source] == at)
+            self._steps.append((module, node.inputs, done))
+        self.reset_parameters()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, classes) of normalised images (N, C, H, W)."""
+        values: dict[int, Tensor] = {0: images}
+        for at, (module, inputs, done) in enumerate(self._steps, start=1):
+            values[at] = module(*[values[source] for source in inputs])
+            for source in done:  # maps that nobody needs any more free their memory
+                del values[source]
+        return values[len(self._steps)]
+
+    def reset_parameters(self) -> None:
+        """Draws fresh weights from torch's generator.
+
+        Convolutions by fan-out (He et al., arXiv 1502.01852), the last layer small and normal as
+        in MobileNetV2; batch norms as identity.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, nn.BatchNorm2d):
+                module.reset_parameters()
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+            elif isinstance(module, Scalar):
+                nn.init.constant_(module.value, module.start)
+            if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def build(architecture: Architecture, classes: int, channels: int = 3) -> Network:
+    """The module of an architecture, with fresh weights.
+
+    Args:
+        architecture: The network.
+        classes: Number of logits.
+        channels: Channels of the image.
+    """
+    return Network(architecture.lower(classes, channels))
+
+
+def _attach(root: nn.Module, path: Sequence[str], module: nn.Module) -> None:
+    """Registers a module under a dotted path, making the modules between as needed."""
+    for part in path[:-1]:
+        child = root._modules.get(part)
+        if child is None:
+            child = nn.Module()
+            root.add_module(part, child)
+        root = child
+    root.add_module(path[-1], module)

@@ -1,0 +1,151 @@
+"""What each field of an architecture may hold, said once for files, Python and JSON alike.
+
+A dataclass names the check of a field in its metadata; `checked` turns a raw value into the
+field's value, or says in words what it should have been.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mbnas.errors import SpaceError
+
+Check = Callable[[object], Any]
+
+
+def whole(least: int = 1) -> Check:
+    """A whole number of at least `least`."""
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"must be a whole number of at least {least}")
+        return value
+
+    return check
+
+
+def odd() -> Check:
+    """An odd whole number: kernels are centred."""
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError("must be an odd whole number, such as 3 or 5")
+        if value % 2 == 0:
+            raise ValueError(f"must be odd, such as {max(1, value - 1)} or {value + 1}")
+        return value
+
+    return check
+
+
+def number(least: float, most: float = math.inf, *, above: bool = False) -> Check:
+    """A finite number in [least, most]; with `above`, greater than `least`."""
+    low = f"above {least:g}" if above else f"at least {least:g}"
+    words = f"must be a number {low}" + ("" if math.isinf(most) else f" and at most {most:g}")
+
+    def check(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(words)
+        result = float(value)
+        if not math.isfinite(result) or not least <= result <= most or (above and result == least):
+            raise ValueError(words)
+        return result
+
+    return check
+
+
+def boolean() -> Check:
+    """True or false."""
+
+    def check(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError("must be true or false")
+        return value
+
+    return check
+
+
+def one_of(names: Iterable[str]) -> Check:
+    """One of some names."""
+    known = tuple(names)
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in known:
+            raise ValueError(f"must be one of {', '.join(known)}{nearest(value, known)}")
+        return value
+
+    return check
+
+
+def nearest(wrong: object, known: Iterable[str]) -> str:
+    """`; did you mean "kernel"?`, or nothing where no known name is near."""
+    match = difflib.get_close_matches(str(wrong), list(known), n=1)
+    return f'; did you mean "{match[0]}"?' if match else ""
+
+
+def fields_of(kind: type) -> dict[str, dataclasses.Field[Any]]:
+    """The fields of a dataclass by name."""
+    fields: dict[str, dataclasses.Field[Any]] = kind.__dict__["__dataclass_fields__"]
+    return fields
+
+
+def checked(kind: type, name: str, value: object, place: str) -> Any:
+    """The value of field `name` of dataclass `kind`, normalised.
+
+    Raises:
+        SpaceError: the value is not one that the field may hold; the text begins with `place`.
+    """
+    check: Check | None = fields_of(kind)[name].metadata.get("check")
+    if check is None:
+        return value
+    try:
+        return check(value)
+    except ValueError as error:
+        raise SpaceError(f"{place} = {shown(value)}: {error}") from None
+
+
+def check_fields(record: Any) -> None:
+    """Checks and normalises every field of a frozen dataclass; called from `__post_init__`.
+
+    Raises:
+        SpaceError: a field holds what it may not.
+    """
+    kind = type(record)
+    for name in fields_of(kind):
+        place = f"{kind.__name__.lower()}.{name}"
+        object.__setattr__(record, name, checked(kind, name, getattr(record, name), place))
+
+
+def check_keys(given: object, known: Iterable[str], place: str) -> Mapping[str, Any]:
+    """The given table, once it is one and all its keys are known.
+
+    Raises:
+        SpaceError: not a table, or a key that nobody would read.
+    """
+    if not isinstance(given, Mapping):
+        raise SpaceError(f"{place} = {shown(given)}: must be a table")
+    known = tuple(known)
+    for key in given:
+        if key not in known:
+            hint = nearest(key, known) or f"; known keys: {', '.join(known)}"
+            raise SpaceError(f'{place}: unknown key "{key}"{hint}')
+    return given
+
+
+def shown(value: object) -> str:
+    """A value as a user would have written it, cut when long."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        text = f'"{value}"'
+    elif isinstance(value, Mapping):
+        inside = ", ".join(f"{key} = {shown(item)}" for key, item in value.items())
+        text = f"{{ {inside} }}" if inside else "{}"
+    elif isinstance(value, (list, tuple)):
+        text = f"[{', '.join(shown(item) for item in value)}]"
+    else:
+        text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,101 @@
+"""The lowered graph: a network as a short flat list of primitives.
+
+Costs, the PyTorch module, the ONNX file and the drawing all read this list and nothing else, so
+they cannot disagree about what a network is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from mbnas.network.primitives import Activation, BatchNorm, Conv, Input, Primitive, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One primitive at its place in the network.
+
+    Attributes:
+        name: Dotted and readable, `stage2.block1.expand.conv`; unique in its graph.
+        op: What is computed.
+        inputs: Positions of the nodes whose outputs it takes.
+        shape: Shape of its output for one image.
+    """
+
+    name: str
+    op: Primitive
+    inputs: tuple[int, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Nodes in an order in which they can be computed, from the image to the logits."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def input_shape(self) -> Shape:
+        """(C, H, W) of one image."""
+        return self.nodes[0].shape
+
+    @property
+    def classes(self) -> int:
+        """Number of logits."""
+        return self.nodes[-1].shape[0]
+
+    def last_uses(self) -> dict[int, int]:
+        """For each node, the position of the last node that takes its output."""
+        return {source: at for at, node in enumerate(self.nodes) for source in node.inputs}
+
+    def digest(self) -> str:
+        """A hash of what is computed; names do not enter it."""
+        # A primitive's repr holds its kind and all its fields; floats are printed exactly.
+        text = "\n".join(f"{node.op!r} {node.inputs}" for node in self.nodes)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class GraphBuilder:
+    """Appends nodes one after another; every method returns the new node's position."""
+
+    def __init__(self, channels: int, resolution: int, bn_eps: float) -> None:
+        self.bn_eps = bn_eps
+        self._nodes: list[Node] = []
+        self.add("image", Input(channels, resolution))
+
+    def add(self, name: str, op: Primitive, *inputs: int) -> int:
+        """Any primitive."""
+        shape = op.output_shape(*(self._nodes[at].shape for at in inputs))
+        self._nodes.append(Node(name, op, inputs, shape))
+        return len(self._nodes) - 1
+
+    def shape(self, at: int) -> Shape:
+        """Shape of a node's output."""
+        return self._nodes[at].shape
+
+    def channels(self, at: int) -> int:
+        """Channels of a node's output."""
+        return self._nodes[at].shape[0]
+
+    def conv(
+        self,
+        name: str,
+        source: int,
+        width: int,
+        *,
+        kernel: int = 1,
+        stride: int = 1,
+        depthwise: bool = False,
+        activation: str | None = None,
+    ) -> int:
+        """Convolution → batch norm → activation; without an activation, a linear convolution."""
+        incoming = self.channels(source)
+        groups = incoming if depthwise else 1
+        at = self.add(f"{name}.conv", Conv(incoming, width, kernel, stride, groups), source)
+        at = self.add(f"{name}.norm", BatchNorm(width, self.bn_eps), at)
+        return at if activation is None else self.add(f"{name}.act", Activation(activation), at)
+
+    def build(self) -> Graph:
+        """The finished graph, its last node the output."""
+        return Graph(tuple(self._nodes))

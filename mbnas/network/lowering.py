@@ -1,0 +1,108 @@
+"""From the fields of a network to its graph of primitives: the one definition of what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mbnas.errors import SpaceError
+from mbnas.network.blocks import BLOCKS, BlockSettings
+from mbnas.network.fields import Head, Stage, Stem
+from mbnas.network.fusion import FusionSettings, fuse
+from mbnas.network.graph import Graph, GraphBuilder
+from mbnas.network.primitives import Activation, Dropout, Flatten, GlobalAveragePool, Linear
+from mbnas.network.widths import WidthRule
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A map that a later stage may fuse with, and the stride from the image to it."""
+
+    at: int
+    stride: int
+
+
+def lower(
+    *,
+    resolution: int,
+    stem: Stem,
+    stages: Sequence[Stage],
+    head: Head,
+    rule: WidthRule,
+    bn_eps: float,
+    classes: int,
+    channels: int,
+) -> Graph:
+    """The graph of a network for images (channels, resolution, resolution).
+
+    Raises:
+        SpaceError: a stride on a map that is already 1×1, or a fusion from before the stem.
+    """
+    graph = GraphBuilder(channels, resolution, bn_eps)
+    _check_stride(graph, 0, stem.stride, "stem")
+    at = graph.conv(
+        "stem", 0, rule.width(stem.width), kernel=3, stride=stem.stride, activation=stem.activation
+    )
+    entries = [_Entry(at, stem.stride)]
+    for position, stage in enumerate(stages, start=1):
+        place = f"stage {position}"
+        _check_stride(graph, at, stage.stride, place)
+        at = _stage(graph, f"stage{position}", at, stage, rule)
+        stride = entries[-1].stride * stage.stride
+        if stage.fusion.type != "none":
+            if stage.fusion_from > position:
+                raise SpaceError(before_the_stem(place, stage.fusion_from, position))
+            earlier = entries[-stage.fusion_from]
+            settings = FusionSettings(stage.fusion.project, stage.fusion.alpha, stage.activation)
+            between = stride // earlier.stride
+            name = f"stage{position}.fusion"
+            at = fuse(graph, stage.fusion.type, name, earlier.at, at, between, settings)
+        entries.append(_Entry(at, stride))
+    _head(graph, at, head, rule, classes)
+    return graph.build()
+
+
+def _stage(graph: GraphBuilder, name: str, at: int, stage: Stage, rule: WidthRule) -> int:
+    for number in range(1, stage.depth + 1):
+        settings = BlockSettings(
+            width=rule.width(stage.width),
+            stride=stage.stride if number == 1 else 1,
+            kernel=stage.kernel,
+            expansion=stage.expansion,
+            se_ratio=stage.se_ratio,
+            activation=stage.activation,
+            rule=rule,
+        )
+        at = BLOCKS[stage.block](graph, f"{name}.block{number}", at, settings)
+    return at
+
+
+def _head(graph: GraphBuilder, at: int, head: Head, rule: WidthRule, classes: int) -> None:
+    if head.width:
+        at = graph.conv("head.features", at, rule.head(head.width), activation=head.activation)
+    at = graph.add("head.pool", GlobalAveragePool(), at)
+    at = graph.add("head.flatten", Flatten(), at)
+    if head.hidden:
+        at = graph.add("head.hidden", Linear(graph.channels(at), head.hidden), at)
+        at = graph.add("head.act", Activation(head.activation), at)
+    if head.dropout:
+        at = graph.add("head.dropout", Dropout(head.dropout), at)
+    graph.add("head.classifier", Linear(graph.channels(at), classes), at)
+
+
+def _check_stride(graph: GraphBuilder, at: int, stride: int, place: str) -> None:
+    if stride > 1 and graph.shape(at)[1] == 1:
+        raise SpaceError(stride_on_nothing(place, stride, graph.shape(0)[1]))
+
+
+def stride_on_nothing(place: str, stride: int, resolution: int) -> str:
+    """What is said of a stride on a 1×1 map."""
+    return (
+        f"{place}, stride = {stride}: its map is already 1×1 at resolution {resolution};"
+        " lower a stride or raise the resolution"
+    )
+
+
+def before_the_stem(place: str, fusion_from: int, most: int) -> str:
+    """What is said of a fusion with a map that is not there."""
+    return f"{place}, fusion_from = {fusion_from}: points before the stem; at most {most} here"

@@ -1,0 +1,160 @@
+"""Reads a search space from plain tables, strictly: a list is a choice, a scalar is fixed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mbnas.errors import SpaceError
+from mbnas.network import Architecture, Fusion, Head, Stage, Stem
+from mbnas.network.checks import check_keys, checked, fields_of, shown
+from mbnas.network.lowering import before_the_stem, stride_on_nothing
+from mbnas.space.space import Choice, Label, Option, SearchSpace
+
+SCHEMA = 1
+_GROUPS: dict[str, type] = {"stem": Stem, "head": Head}
+_NETWORK_FIELDS = [name for name in fields_of(Architecture) if name not in (*_GROUPS, "stages")]
+_KEYS = ["schema", "name", *_NETWORK_FIELDS, *_GROUPS, "defaults", "stage"]
+
+
+def parse_space(table: Mapping[str, Any], toml: str) -> SearchSpace:
+    """The space that a table describes; `toml` is the text it stands for.
+
+    Raises:
+        SpaceError: in one line, with the place, the value and the mend.
+    """
+    check_keys(table, _KEYS, "the file")
+    if table.get("schema", SCHEMA) != SCHEMA:
+        raise SpaceError(f"schema = {shown(table['schema'])}: this version of mbnas reads 1")
+    name = table.get("name", "unnamed")
+    if not isinstance(name, str) or not name:
+        raise SpaceError(f"name = {shown(name)}: must be a text")
+    if "resolution" not in table:
+        raise SpaceError("resolution: missing; say for example resolution = [24, 32]")
+    own = {key: table[key] for key in _NETWORK_FIELDS if key in table}
+    fields = _choices(Architecture, own, "", "")
+    for group, kind in _GROUPS.items():
+        given = check_keys(table.get(group, {}), fields_of(kind), group)
+        fields += _choices(kind, given, group, f"{group}, ")
+    stages = _stages(table)
+    for at, stage in enumerate(stages, start=1):
+        fields += _choices(Stage, stage, f"stage{at}", f"stage {at}, ")
+    space = SearchSpace(name=name, fields=tuple(fields), stages=len(stages), toml=toml)
+    _check_maps(space)
+    return space
+
+
+def _stages(table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The stages' tables, each with the defaults filled in."""
+    defaults = check_keys(table.get("defaults", {}), fields_of(Stage), "defaults")
+    given = table.get("stage", [])
+    if not isinstance(given, (list, tuple)) or not given:
+        raise SpaceError("stage: missing; a space needs at least one [[stage]]")
+    stages = []
+    for at, stage in enumerate(given, start=1):
+        filled = {**defaults, **check_keys(stage, fields_of(Stage), f"stage {at}")}
+        if "width" not in filled:
+            raise SpaceError(f"stage {at}: width is missing; say for example width = [24, 32]")
+        stages.append(filled)
+    return stages
+
+
+def _choices(kind: type, table: Mapping[str, Any], group: str, place: str) -> list[Choice]:
+    """One choice for each field named in a table of a stage, the stem, the head or the network."""
+    prefix = f"{group}." if group else ""
+    choices = [
+        Choice(prefix + name, _options(kind, name, value, f"{place}{name}"))
+        for name, value in table.items()
+    ]
+    fixed_by = Counter(
+        name
+        for choice in choices
+        for name in {name for option in choice.options for name, _ in option.also}
+    )
+    for name, times in fixed_by.items():
+        if times > 1:
+            raise SpaceError(f"{place}{name}: fixed by options of {times} fields; leave one")
+    return choices
+
+
+def _options(kind: type, name: str, value: object, place: str) -> tuple[Option, ...]:
+    if not isinstance(value, (list, tuple)):
+        return (_option(kind, name, value, place),)
+    if not value:
+        raise SpaceError(f"{place} = []: a choice needs at least one option")
+    options = tuple(_option(kind, name, item, place) for item in value)
+    # 1 and true are equal in Python; the type keeps their labels apart.
+    seen = Counter((type(option.label), option.label) for option in options)
+    for (_, label), times in seen.items():
+        if times > 1:
+            raise SpaceError(f"{place} = {shown(value)}: {shown(label)} stands {times} times")
+    return options
+
+
+def _option(kind: type, name: str, value: object, place: str) -> Option:
+    if not isinstance(value, Mapping):
+        result = checked(kind, name, value, place)
+        return Option(_label(result), result)
+    own = fields_of(Fusion) if name == "fusion" else {"type": None}
+    others = [key for key in fields_of(kind) if key != name]
+    check_keys(value, [*own, *others], f"{place} = {shown(value)}")
+    if "type" not in value:
+        raise SpaceError(f'{place} = {shown(value)}: an option that is a table needs a "type"')
+    if name == "fusion":
+        result = checked(kind, name, {key: value[key] for key in value if key in own}, place)
+    else:
+        result = checked(kind, name, value["type"], place)
+    also = []
+    for key in others:
+        if key in value:
+            if isinstance(value[key], (list, tuple)):
+                raise SpaceError(
+                    f"{place}, {key} = {shown(value[key])}: an option fixes its fields;"
+                    " write one option for each value"
+                )
+            also.append((key, checked(kind, key, value[key], f"{place}, {key}")))
+    if not also:
+        return Option(_label(result), result)
+    extras = ", ".join(f"{key}={_label(item)}" for key, item in also)
+    return Option(f"{_label(result)}({extras})", result, tuple(also))
+
+
+def _label(value: object) -> Label:
+    if isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    return str(value)
+
+
+def _check_maps(space: SearchSpace) -> None:
+    """Refuses a space in which some point has a stride on a 1×1 map, or a fusion from nowhere."""
+    sizes = {resolution: resolution for resolution in space.resolutions}  # map → image
+    by_name = {choice.name: choice for choice in space.fields}
+    for position in range(space.stages + 1):
+        group, place = (f"stage{position}", f"stage {position}") if position else ("stem", "stem")
+        inside = [choice for choice in space.fields if choice.group == group]
+        strides = _reachable(inside, "stride", Stage().stride if position else Stem().stride)
+        for stride in strides:
+            if stride > 1 and 1 in sizes:
+                raise SpaceError(stride_on_nothing(place, stride, sizes[1]))
+        sizes = {-(-size // stride): image for size, image in sizes.items() for stride in strides}
+        fusion = by_name.get(f"{group}.fusion")
+        if fusion and any(option.value.type != "none" for option in fusion.options):
+            furthest = max(_reachable(inside, "fusion_from", 1))
+            if furthest > position:
+                raise SpaceError(before_the_stem(place, furthest, position))
+
+
+def _reachable(choices: Iterable[Choice], name: str, default: int) -> set[int]:
+    """Values that a field can take, those fixed by other fields' options included."""
+    own, fixed, always_fixed = {default}, set(), False
+    for choice in choices:
+        if choice.field == name:
+            own = {option.value for option in choice.options}
+            continue
+        values = [dict(option.also).get(name) for option in choice.options]
+        fixed |= {value for value in values if value is not None}
+        always_fixed = always_fixed or None not in values
+    return fixed if always_fixed else own | fixed
