@@ -1,1 +1,17 @@
-"""."""
+"""Where candidates are evaluated. An engine takes jobs and gives back outcomes, nothing more."""
+
+from mbnas.engine.jobs import Engine, Failed, Job, Measure, Measured, Outcome, Train, Trained
+from mbnas.engine.local import TRIAL_FAILURES, LocalEngine
+
+__all__ = [
+    "TRIAL_FAILURES",
+    "Engine",
+    "Failed",
+    "Job",
+    "LocalEngine",
+    "Measure",
+    "Measured",
+    "Outcome",
+    "Train",
+    "Trained",
+]

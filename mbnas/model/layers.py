@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,6 +66,15 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+# Functions with a name, so that a network can be pickled.
+def _concat(*inputs: Tensor) -> Tensor:
+    return torch.cat(inputs, dim=1)
+
+
+def _select(vector: Tensor, index: int) -> Tensor:
+    return vector[:, index : index + 1]
+
+
 def _conv(op: ops.Conv) -> nn.Module:
     return nn.Conv2d(
         op.in_channels,
@@ -88,11 +98,9 @@ _LAYERS: dict[type[ops.Primitive], Callable[[Any], nn.Module]] = {
     ops.Dropout: lambda op: nn.Dropout(op.rate),
     ops.Add: lambda _: Function("add", torch.add),
     ops.Multiply: lambda _: Function("multiply", torch.mul),
-    ops.Concat: lambda _: Function("concat", lambda *maps: torch.cat(maps, dim=1)),
-    ops.Softmax: lambda _: Function("softmax", lambda logits: F.softmax(logits, dim=1)),
-    ops.Select: lambda op: Function(
-        f"select {op.index}", lambda vector: vector[:, op.index : op.index + 1]
-    ),
+    ops.Concat: lambda _: Function("concat", _concat),
+    ops.Softmax: lambda _: Function("softmax", partial(F.softmax, dim=1)),
+    ops.Select: lambda op: Function(f"select {op.index}", partial(_select, index=op.index)),
     ops.Scalar: lambda op: Scalar(op.value, op.learned),
     ops.Mix: lambda _: Mix(),
 }

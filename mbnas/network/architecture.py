@@ -37,7 +37,9 @@ class Architecture:
     stem: Stem = field(default_factory=Stem)
     stages: tuple[Stage, ...]
     head: Head = field(default_factory=Head)
-    width_multiplier: float = field(default=1.0, metadata={"check": checks.number(0, above=True)})
+    width_multiplier: float = field(
+        default=1.0, metadata={"check": checks.number(0, 1000, above=True)}
+    )
     bn_eps: float = field(default=1e-5, metadata={"check": checks.number(0, 1, above=True)})
     divisor: int = field(default=8, metadata={"check": checks.whole()})
     round_hidden: bool = field(default=False, metadata={"check": checks.boolean()})
@@ -76,8 +78,12 @@ class Architecture:
         """
         names = [f.name for f in fields(cls)]
         table = dict(checks.check_keys(given, ["schema", *names], "architecture"))
-        if table.pop("schema", SCHEMA) != SCHEMA:
-            raise SpaceError(f"architecture.schema: this version of mbnas reads schema {SCHEMA}")
+        schema = table.pop("schema", SCHEMA)
+        if isinstance(schema, bool) or schema != SCHEMA:
+            raise SpaceError(
+                f"architecture.schema = {checks.shown(schema)}:"
+                f" this version of mbnas reads schema {SCHEMA}"
+            )
         for name in ("resolution", "stages"):
             if name not in table:
                 raise SpaceError(f"architecture: {name} is missing")
@@ -100,9 +106,10 @@ class Architecture:
             SpaceError: not JSON, or not an architecture.
         """
         try:
-            return cls.from_dict(json.loads(text))
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            given = json.loads(text)
+        except (ValueError, RecursionError) as error:  # not JSON, not text, too long, too deep
             raise SpaceError(f"architecture: not JSON ({error})") from None
+        return cls.from_dict(given)
 
     def describe(self) -> str:
         """A short readable form, one line a stage."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -17,23 +18,27 @@ from mbnas.errors import SpaceError
 Check = Callable[[object], Any]
 
 
-def whole(least: int = 1) -> Check:
-    """A whole number of at least `least`."""
+def whole(least: int = 1, most: int = 1_000_000) -> Check:
+    """A whole number in [least, most]; the upper bound keeps arithmetic on it finite."""
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"must be a whole number of at least {least}")
+        if value > most:
+            raise ValueError(f"must be a whole number of at most {most}")
         return value
 
     return check
 
 
-def odd() -> Check:
+def odd(most: int = 999) -> Check:
     """An odd whole number: kernels are centred."""
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError("must be an odd whole number, such as 3 or 5")
+        if value > most:
+            raise ValueError(f"must be an odd whole number of at most {most}")
         if value % 2 == 0:
             raise ValueError(f"must be odd, such as {max(1, value - 1)} or {value + 1}")
         return value
@@ -49,7 +54,10 @@ def number(least: float, most: float = math.inf, *, above: bool = False) -> Chec
     def check(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(words)
-        result = float(value)
+        try:
+            result = float(value) + 0.0  # −0.0 becomes 0.0: two spellings of one number
+        except OverflowError:  # a whole number beyond any float
+            raise ValueError(words) from None
         if not math.isfinite(result) or not least <= result <= most or (above and result == least):
             raise ValueError(words)
         return result
@@ -74,7 +82,8 @@ def one_of(names: Iterable[str]) -> Check:
 
     def check(value: object) -> str:
         if not isinstance(value, str) or value not in known:
-            raise ValueError(f"must be one of {', '.join(known)}{nearest(value, known)}")
+            hint = nearest(value, known) if isinstance(value, str) else ""
+            raise ValueError(f"must be one of {', '.join(known)}{hint}")
         return value
 
     return check
@@ -131,21 +140,34 @@ def check_keys(given: object, known: Iterable[str], place: str) -> Mapping[str, 
     for key in given:
         if key not in known:
             hint = nearest(key, known) or f"; known keys: {', '.join(known)}"
-            raise SpaceError(f'{place}: unknown key "{key}"{hint}')
+            raise SpaceError(f"{place}: unknown key {shown(str(key))}{hint}")
     return given
 
 
 def shown(value: object) -> str:
-    """A value as a user would have written it, cut when long."""
+    """A value as a user would have written it, on one line, cut when long."""
+    text = _written(value, depth=5)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _written(value: object, depth: int) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        text = f'"{value}"'
-    elif isinstance(value, Mapping):
-        inside = ", ".join(f"{key} = {shown(item)}" for key, item in value.items())
-        text = f"{{ {inside} }}" if inside else "{}"
-    elif isinstance(value, (list, tuple)):
-        text = f"[{', '.join(shown(item) for item in value)}]"
-    else:
-        text = str(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+        return "".join(
+            letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+            for letter in json.dumps(value, ensure_ascii=False)
+        )
+    if isinstance(value, (Mapping, list, tuple)) and not depth:
+        return "..."
+    if isinstance(value, Mapping):
+        items = [(str(key), _written(item, depth - 1)) for key, item in value.items()]
+        inside = ", ".join(
+            f"{key if key.isidentifier() else _written(key, depth)} = {item}" for key, item in items
+        )
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_written(item, depth - 1) for item in value)}]"
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return hex(value)  # Python refuses to write such a number in decimal
+    return " ".join(str(value).split())

@@ -42,7 +42,9 @@ class Fusion:
     def __str__(self) -> str:
         if not self.project:
             return f"{self.type}(project=false)"
-        return self.type if self.alpha is None else f"{self.type}({self.alpha:g})"
+        if self.alpha is None:
+            return self.type
+        return f"{self.type}({str(self.alpha).removesuffix('.0')})"
 
     def to_value(self) -> str | dict[str, Any]:
         """The name where that says all, else a table; `Fusion.of` reads both."""
@@ -89,10 +91,10 @@ class Stage:
 
     block: str = _field(checks.one_of(BLOCKS), "mbconv")
     width: int = _field(checks.whole(), 32)
-    depth: int = _field(checks.whole(), 1)
+    depth: int = _field(checks.whole(1, 1000), 1)
     stride: int = _field(checks.whole(), 1)
     kernel: int = _field(checks.odd(), 3)
-    expansion: float = _field(checks.number(1), 6.0)
+    expansion: float = _field(checks.number(1, 1000), 6.0)
     se_ratio: float = _field(checks.number(0, 1), 0.0)
     activation: str = _field(checks.one_of(ACTIVATIONS), "relu6")
     fusion: Fusion = field(default_factory=Fusion, metadata={"check": _fusion})

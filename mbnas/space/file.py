@@ -48,7 +48,7 @@ def read_space(text: str) -> SearchSpace:
     """
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, a number too long, too deep
         raise SpaceError(f"not TOML: {error}") from None
     return parse_space(table, text)
 
@@ -84,11 +84,11 @@ def make_space(
         for key, value in (("stem", stem), ("head", head), ("defaults", defaults))
         if value is not None
     }
-    table["stage"] = list(stages)
-    plain = _plain(table)
+    table["stage"] = stages
     try:
+        plain = _plain(table)
         text = tomli_w.dumps(plain)
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise SpaceError(f"{name}: holds what TOML cannot: {error}") from None
     return parse_space(plain, text)
 

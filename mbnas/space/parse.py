@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mbnas.errors import SpaceError
@@ -25,8 +25,9 @@ def parse_space(table: Mapping[str, Any], toml: str) -> SearchSpace:
         SpaceError: in one line, with the place, the value and the mend.
     """
     check_keys(table, _KEYS, "the file")
-    if table.get("schema", SCHEMA) != SCHEMA:
-        raise SpaceError(f"schema = {shown(table['schema'])}: this version of mbnas reads 1")
+    schema = table.get("schema", SCHEMA)
+    if isinstance(schema, bool) or schema != SCHEMA:
+        raise SpaceError(f"schema = {shown(schema)}: this version of mbnas reads {SCHEMA}")
     name = table.get("name", "unnamed")
     if not isinstance(name, str) or not name:
         raise SpaceError(f"name = {shown(name)}: must be a text")
@@ -48,8 +49,12 @@ def parse_space(table: Mapping[str, Any], toml: str) -> SearchSpace:
 def _stages(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The stages' tables, each with the defaults filled in."""
     defaults = check_keys(table.get("defaults", {}), fields_of(Stage), "defaults")
+    for name, value in defaults.items():  # a fault here is told here, not at some stage
+        _options(Stage, name, value, f"defaults, {name}")
     given = table.get("stage", [])
-    if not isinstance(given, (list, tuple)) or not given:
+    if not isinstance(given, (list, tuple)):
+        raise SpaceError(f"stage = {shown(given)}: must be tables, each headed [[stage]]")
+    if not given:
         raise SpaceError("stage: missing; a space needs at least one [[stage]]")
     stages = []
     for at, stage in enumerate(given, start=1):
@@ -97,7 +102,7 @@ def _option(kind: type, name: str, value: object, place: str) -> Option:
         result = checked(kind, name, value, place)
         return Option(_label(result), result)
     own = fields_of(Fusion) if name == "fusion" else {"type": None}
-    others = [key for key in fields_of(kind) if key != name]
+    others = [key for key in fields_of(kind) if key != name and key not in (*_GROUPS, "stages")]
     check_keys(value, [*own, *others], f"{place} = {shown(value)}")
     if "type" not in value:
         raise SpaceError(f'{place} = {shown(value)}: an option that is a table needs a "type"')
@@ -131,30 +136,15 @@ def _label(value: object) -> Label:
 def _check_maps(space: SearchSpace) -> None:
     """Refuses a space in which some point has a stride on a 1×1 map, or a fusion from nowhere."""
     sizes = {resolution: resolution for resolution in space.resolutions}  # map → image
-    by_name = {choice.name: choice for choice in space.fields}
     for position in range(space.stages + 1):
         group, place = (f"stage{position}", f"stage {position}") if position else ("stem", "stem")
-        inside = [choice for choice in space.fields if choice.group == group]
-        strides = _reachable(inside, "stride", Stage().stride if position else Stem().stride)
-        for stride in strides:
+        default = Stage().stride if position else Stem().stride
+        strides = {stride for (stride,) in space.values(group, {"stride": default})}
+        for stride in sorted(strides):
             if stride > 1 and 1 in sizes:
                 raise SpaceError(stride_on_nothing(place, stride, sizes[1]))
         sizes = {-(-size // stride): image for size, image in sizes.items() for stride in strides}
-        fusion = by_name.get(f"{group}.fusion")
-        if fusion and any(option.value.type != "none" for option in fusion.options):
-            furthest = max(_reachable(inside, "fusion_from", 1))
-            if furthest > position:
-                raise SpaceError(before_the_stem(place, furthest, position))
-
-
-def _reachable(choices: Iterable[Choice], name: str, default: int) -> set[int]:
-    """Values that a field can take, those fixed by other fields' options included."""
-    own, fixed, always_fixed = {default}, set(), False
-    for choice in choices:
-        if choice.field == name:
-            own = {option.value for option in choice.options}
-            continue
-        values = [dict(option.also).get(name) for option in choice.options]
-        fixed |= {value for value in values if value is not None}
-        always_fixed = always_fixed or None not in values
-    return fixed if always_fixed else own | fixed
+        fusions = space.values(group, {"fusion": Fusion(), "fusion_from": Stage().fusion_from})
+        furthest = max((back for fusion, back in fusions if fusion.type != "none"), default=0)
+        if furthest > position:
+            raise SpaceError(before_the_stem(place, furthest, position))

@@ -104,8 +104,34 @@ class SearchSpace:
     @property
     def resolutions(self) -> tuple[int, ...]:
         """Allowed resolutions in pixels, ascending."""
-        (choice,) = (choice for choice in self.fields if choice.name == "resolution")
-        return tuple(sorted(option.value for option in choice.options))
+        return tuple(sorted(value for (value,) in self.values("", {"resolution": None})))
+
+    def values(self, group: str, defaults: Mapping[str, Any]) -> set[tuple[Any, ...]]:
+        """All values that some fields of one group can take together.
+
+        Args:
+            group: `stage2`, `stem`, `head`, or empty for the network.
+            defaults: The fields, with what they hold where the space does not name them.
+        """
+        # Of each point so far: (whether another field's option fixes it, field, value).
+        points: set[frozenset[tuple[bool, str, Any]]] = {frozenset()}
+        for choice in self.fields:
+            if choice.group == group:
+                said = {
+                    frozenset(
+                        (name != choice.field, name, value)
+                        for name, value in ((choice.field, option.value), *option.also)
+                        if name in defaults
+                    )
+                    for option in choice.options
+                }
+                points = {point | more for point in points for more in said}
+        # What an option fixes stands above the field's own choice, as in `architecture`.
+        taken = (
+            {**defaults, **{name: value for _, name, value in sorted(point, key=lambda p: p[0])}}
+            for point in points
+        )
+        return {tuple(values.values()) for values in taken}
 
     def architecture(self, params: Mapping[str, Label]) -> Architecture:
         """The network at a point.

@@ -1,0 +1,112 @@
+"""Public fakes of what is costly: a trainer and a latency meter that need no training.
+
+Both answer from the network alone, the same for all spellings of it, so that a whole search runs
+in seconds and gives the same result every time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+
+from mbnas.measure.latency import Latency
+from mbnas.measure.training import Epoch, Training
+from mbnas.network import Architecture, costs
+
+
+class FakeTrainer:
+    """Accuracy that grows with the network's MACs and saturates, with a network's own luck.
+
+    Args:
+        epochs: Length of every curve.
+        seconds_per_epoch: Time that an epoch really takes.
+        before: Called with each architecture first; may raise what a real training may raise.
+    """
+
+    def __init__(
+        self,
+        epochs: int = 3,
+        seconds_per_epoch: float = 0.0,
+        before: Callable[[Architecture], None] = lambda _: None,
+    ) -> None:
+        self.epochs = epochs
+        self.seconds_per_epoch = seconds_per_epoch
+        self.before = before
+        self.trained: list[str] = []
+
+    def train(
+        self,
+        architecture: Architecture,
+        seed: int,  # noqa: ARG002
+        on_epoch: Callable[[Epoch], None],
+    ) -> Training:
+        """A curve without weights."""
+        self.before(architecture)
+        final = fake_accuracy(architecture)
+        curve: list[Epoch] = []
+        for epoch in range(1, self.epochs + 1):
+            time.sleep(self.seconds_per_epoch)
+            share = 1 - 0.5 ** (epoch + 2)
+            accuracy = final if epoch == self.epochs else final * share
+            curve.append(Epoch(epoch, 2.3 * (1 - accuracy), accuracy, epoch * 1.0))
+            on_epoch(curve[-1])
+        self.trained.append(architecture.id)
+        return Training(tuple(curve), {})
+
+    def estimate_seconds(self, architecture: Architecture) -> float:  # noqa: ARG002
+        """What `train` will take."""
+        return self.epochs * self.seconds_per_epoch
+
+
+class FakeLatencyMeter:
+    """Latency in proportion to MACs and depth, with a network's own luck."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
+        self.measured: list[str] = []
+
+    @property
+    def threads(self) -> int:
+        """Threads that a measured network would use."""
+        return self._threads
+
+    def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
+        """Latencies in the order given."""
+        self.measured += [architecture.id for architecture in architectures]
+        return [self._latency(architecture, classes) for architecture in architectures]
+
+    def _latency(self, architecture: Architecture, classes: int) -> Latency:
+        latency_ms = fake_latency_ms(architecture, classes)
+        return Latency(
+            latency_ms=latency_ms,
+            low_ms=latency_ms * 0.99,
+            high_ms=latency_ms * 1.01,
+            p50_ms=latency_ms * 1.02,
+            p90_ms=latency_ms * 1.10,
+            samples=100,
+            noisy=False,
+            reference_ms=1.0,
+            threads=self._threads,
+            pinned=False,
+        )
+
+
+def fake_accuracy(architecture: Architecture) -> float:
+    """The accuracy that `FakeTrainer` gives a network after its last epoch, in [0, 1]."""
+    macs = costs(architecture.lower()).macs
+    return 0.1 + 0.85 * (1 - math.exp(-math.log1p(macs / 1e5) / 2)) + 0.04 * _luck(architecture, 0)
+
+
+def fake_latency_ms(architecture: Architecture, classes: int = 10) -> float:
+    """The latency that `FakeLatencyMeter` gives a network, in milliseconds."""
+    graph = architecture.lower(classes)
+    steady = costs(graph).macs / 1e7 + 0.005 * len(graph.nodes)
+    return steady * (0.9 + 0.2 * _luck(architecture, 1))
+
+
+def _luck(architecture: Architecture, salt: int) -> float:
+    """A number in [0, 1) that belongs to the network."""
+    digest = hashlib.sha256(f"{architecture.id} {salt}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
