@@ -4,8 +4,8 @@
 until `Dataset.decode` is asked for a part at a resolution. Importing this room loads no torch.
 """
 
-from mbnas.data.dataset import Dataset, Part
+from mbnas.data.dataset import Dataset, Part, Split
 from mbnas.data.load import load_data
 from mbnas.data.source import PartName
 
-__all__ = ["Dataset", "Part", "PartName", "load_data"]
+__all__ = ["Dataset", "Part", "PartName", "Split", "load_data"]

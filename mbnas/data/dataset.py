@@ -39,6 +39,23 @@ class Part:
     labels: Indices
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a source was dealt into parts, so that it can be dealt again.
+
+    Attributes:
+        seed: Equal seeds deal equal parts.
+        validation: Fraction taken for validation.
+        test: Fraction taken for the test part.
+        subset: Images of train and validation together that were kept; None for all.
+    """
+
+    seed: int = 0
+    validation: float = 0.2
+    test: float = 0.2
+    subset: int | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """Labelled images in three parts; nothing is decoded before `decode` asks for it.
@@ -47,6 +64,7 @@ class Dataset:
         spec: What the user wrote, such as "folder:photos".
         source: Where the images come from.
         parts: Which image of the source stands in which part, by index.
+        split: How they were dealt.
         duplicates: Pairs of names of equal image files that stand in two different parts, few
             enough to be told and not refused (see `mbnas.data.duplicates`).
     """
@@ -54,6 +72,7 @@ class Dataset:
     spec: str
     source: Source = field(repr=False)
     parts: Mapping[PartName, Indices] = field(repr=False)
+    split: Split = Split()
     duplicates: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property

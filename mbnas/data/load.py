@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from pathlib import Path
 
-from mbnas.data.dataset import Dataset
+from mbnas.data.dataset import Dataset, Split
 from mbnas.data.duplicates import shared_images
 from mbnas.data.parts import split, take_subset
 from mbnas.data.source import Source
@@ -50,7 +50,8 @@ def load_data(
     duplicates = shared_images(source, parts)
     if subset is not None:
         parts = take_subset(source, parts, size=subset, seed=seed)
-    return Dataset(spec, source, parts, duplicates)
+    dealt = Split(seed, validation, test, subset)
+    return Dataset(spec, source, parts, dealt, duplicates)
 
 
 def find_source(spec: str) -> Source:

@@ -1,1 +1,33 @@
-"""."""
+"""Searching: objectives and limits, samplers, the ask/tell loop, the study and its front."""
+
+from mbnas.search.driver import Budget
+from mbnas.search.events import Found, Observer, SilentObserver, Snapshot
+from mbnas.search.front import front, hypervolume, knee
+from mbnas.search.objectives import COSTS, Goals, Limit, Objective, maximize, minimize
+from mbnas.search.samplers import SAMPLERS
+from mbnas.search.search import Estimate, Search
+from mbnas.search.study import Study, open_study
+from mbnas.search.trial import Trial
+
+__all__ = [
+    "COSTS",
+    "SAMPLERS",
+    "Budget",
+    "Estimate",
+    "Found",
+    "Goals",
+    "Limit",
+    "Objective",
+    "Observer",
+    "Search",
+    "SilentObserver",
+    "Snapshot",
+    "Study",
+    "Trial",
+    "front",
+    "hypervolume",
+    "knee",
+    "maximize",
+    "minimize",
+    "open_study",
+]

@@ -1,0 +1,257 @@
+"""The driver: asks Optuna for networks, has them evaluated, tells Optuna what came of it.
+
+It alone speaks with Optuna and writes the study folder; engines only evaluate. A trial passes
+through the order of the design: known id → arithmetic limits → latency and its limits → training.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import optuna
+from numpy.typing import NDArray
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import TrialState
+
+from mbnas.engine import Engine, Failed, Measure, Measured, Outcome, Train, Trained
+from mbnas.errors import StudyError
+from mbnas.network import costs
+from mbnas.search.events import Found, Observer, Snapshot
+from mbnas.search.folder import StudyFolder
+from mbnas.search.front import broken_limit, front, hypervolume, points
+from mbnas.search.objectives import Limit
+from mbnas.search.record import StudyRecord
+from mbnas.search.samplers import SamplerSource, derived_seed
+from mbnas.search.study import RESULT, broken_off, read_trials
+from mbnas.search.trial import Trial
+from mbnas.space import SearchSpace
+
+REPEATS_BEFORE_GIVING_UP = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a search ends: at so many evaluated trials, after so many seconds, or at the first."""
+
+    trials: int | None
+    seconds: float | None
+
+    def __post_init__(self) -> None:
+        if self.trials is None and self.seconds is None:
+            raise StudyError("budget: say how long to search, by trials or by time")
+        if self.trials is not None and self.trials < 1:
+            raise StudyError(f"trials = {self.trials}: must be at least 1")
+        if self.seconds is not None and self.seconds <= 0:
+            raise StudyError(f"budget = {self.seconds:g} s: must be above 0")
+
+
+@dataclass(slots=True)
+class _Open:
+    """A trial in evaluation: Optuna's trial, and what is known of the network so far."""
+
+    asked: optuna.Trial
+    trial: Trial
+
+
+@dataclass(slots=True)
+class Driver:
+    """Runs one search on a study folder that it holds locked."""
+
+    folder: StudyFolder
+    record: StudyRecord
+    space: SearchSpace
+    study: optuna.Study
+    engine: Engine
+    samplers: SamplerSource
+    observer: Observer
+    budget: Budget
+    _open: dict[int, _Open] = field(default_factory=dict)
+    _trials: list[Trial] = field(default_factory=list)
+    _known: dict[str, Trial] = field(default_factory=dict)
+    _asked: int = 0
+    _repeats: int = 0
+    _started: float = 0.0
+    _before: int = 0
+
+    def run(self) -> None:
+        """Searches until the budget is spent or no new network is found."""
+        self._trials = read_trials(self.study, self.folder)
+        self._known = {t.architecture.id: t for t in reversed(self._trials) if t.status != "reused"}
+        self._asked = len(self.study.get_trials(deepcopy=False))
+        self._started = time.monotonic()
+        self._before = self._evaluated
+        resumed = broken_off(self.study)
+        self.observer.search_began(Found(self._before, len(resumed)), self._snapshot())
+        waiting = deque(frozen.number for frozen in resumed)
+        while waiting or not self._done():
+            self._begin(self._reattached(waiting.popleft()) if waiting else self._ask())
+            self._work_until_open(self.engine.capacity - 1)
+        self._work_until_open(0)
+
+    def _work_until_open(self, most: int) -> None:
+        """Takes outcomes until at most so many trials are in evaluation."""
+        while len(self._open) > most:
+            self._advance(self.engine.wait(self.observer.epoch_ended))
+
+    @property
+    def _evaluated(self) -> int:
+        return sum(trial.status != "reused" for trial in self._trials)
+
+    def _done(self) -> bool:
+        taken = self._evaluated + len(self._open)
+        if self.budget.trials is not None and taken >= self.budget.trials:
+            return True
+        elapsed = time.monotonic() - self._started
+        if self.budget.seconds is not None and elapsed >= self.budget.seconds:
+            return True
+        # A space that is used up, or a sampler that has come to rest, proposes known networks.
+        return self._repeats >= REPEATS_BEFORE_GIVING_UP or len(self._known) >= self.space.size
+
+    def _ask(self) -> optuna.Trial:
+        self.study.sampler = self.samplers.for_trial(self._asked)
+        self._asked += 1
+        return self.study.ask(self._distributions())
+
+    def _distributions(self) -> dict[str, Any]:
+        return {
+            choice.name: CategoricalDistribution(choice.labels) for choice in self.space.choices
+        }
+
+    def _reattached(self, number: int) -> optuna.Trial:
+        """A trial that was broken off, choices that it lacks drawn as they would have been."""
+        self.study.sampler = self.samplers.for_trial(number)
+        storage = self.study._storage  # Optuna has no public way back to a running trial
+        trial_id = storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
+        asked = optuna.Trial(self.study, trial_id)
+        for choice in self.space.choices:
+            asked.suggest_categorical(choice.name, choice.labels)
+        return asked
+
+    def _begin(self, asked: optuna.Trial) -> None:
+        """Everything that can be known without running the network, then the first job."""
+        architecture = self.space.architecture(asked.params)
+        left_behind = self.folder.read_result(asked.number)
+        if left_behind is not None and left_behind.architecture.id == architecture.id:
+            self._tell(asked, left_behind)
+            return
+        known = self._known.get(architecture.id)
+        if known is not None:
+            self._repeats += 1
+            self._end(asked, known.as_reused(asked.number, dict(asked.params)))
+            return
+        self._repeats = 0
+        trial = Trial(
+            number=asked.number,
+            params=dict(asked.params),
+            architecture=architecture,
+            status="untrained",
+            costs=costs(architecture.lower(len(self.record.data.classes))),
+        )
+        self.observer.trial_began(trial.number, architecture)
+        self._open[trial.number] = _Open(asked, trial)
+        broken = broken_limit(trial, self.record.goals.limits)
+        if broken is not None:
+            self._close(replace(trial, reason=_said(broken, trial)))
+        else:
+            self.engine.submit(Measure(trial.number, architecture))
+
+    def _advance(self, outcome: Outcome) -> None:
+        """Takes an outcome and sends its trial on its way."""
+        trial = self._open[outcome.trial].trial
+        match outcome:
+            case Measured():
+                trial = replace(trial, latency=outcome.latency, latency_seconds=outcome.seconds)
+                broken = broken_limit(trial, self.record.goals.limits)
+                if broken is not None:
+                    self._close(replace(trial, reason=_said(broken, trial)))
+                    return
+                self._open[trial.number].trial = trial
+                # A network's seed is its own, whenever and by whom it is trained.
+                seed = derived_seed(self.record.seed, int(trial.architecture.id, 16))
+                self.engine.submit(Train(trial.number, trial.architecture, seed))
+            case Trained():
+                trained = replace(
+                    trial,
+                    status="trained",
+                    accuracy=outcome.training.accuracy,
+                    curve=outcome.training.curve,
+                    training_seconds=outcome.seconds,
+                )
+                self._close(trained, outcome.training.weights, outcome.model)
+            case Failed():
+                failed = replace(trial, status="failed", reason=outcome.reason)
+                self._close(replace(failed, training_seconds=outcome.seconds))
+
+    def _close(
+        self,
+        trial: Trial,
+        weights: Mapping[str, NDArray[Any]] | None = None,
+        model: bytes | None = None,
+    ) -> None:
+        self._end(self._open.pop(trial.number).asked, trial, weights, model)
+
+    def _end(
+        self,
+        asked: optuna.Trial,
+        trial: Trial,
+        weights: Mapping[str, NDArray[Any]] | None = None,
+        model: bytes | None = None,
+    ) -> None:
+        self.folder.write_trial(trial, weights or {}, model)
+        self._tell(asked, trial)
+
+    def _tell(self, asked: optuna.Trial, trial: Trial) -> None:
+        """Files first, Optuna second: what Optuna has as finished is whole on disk."""
+        asked.set_user_attr(RESULT, trial.to_record())
+        told = set(self.study.get_trials(deepcopy=False)[asked.number].constraints)  # by a kill
+        for limit in self.record.goals.limits:
+            value = trial.value(limit.quantity)
+            if value is not None and limit.quantity not in told:
+                # As a share of the limit, so that limits in bytes and milliseconds weigh alike.
+                asked.set_constraint(limit.quantity, value / limit.most - 1)
+        if trial.accuracy is None and broken_limit(trial, self.record.goals.limits) is None:
+            self.study.tell(asked, state=TrialState.FAIL)
+        else:
+            self.study.tell(asked, self._values(trial))
+        self._trials.append(trial)
+        self._known.setdefault(trial.architecture.id, trial)
+        kept = [member.number for member in front(self._trials, self.record.goals)]
+        self.folder.prune([*kept, *self._open], latest=trial.number)
+        self.observer.trial_ended(trial, self._snapshot())
+
+    def _values(self, trial: Trial) -> tuple[float, float]:
+        """What Optuna's samplers see; a network that broke a limit has accuracy 0."""
+        cost = trial.value(self.record.goals.cost)
+        return (trial.accuracy or 0.0, math.inf if cost is None else cost)
+
+    def _snapshot(self) -> Snapshot:
+        members = tuple(front(self._trials, self.record.goals))
+        return Snapshot(
+            evaluated=self._evaluated,
+            wanted=self.budget.trials,
+            reused=len(self._trials) - self._evaluated,
+            front=members,
+            hypervolume=hypervolume(points(members, self.record.goals), self.record.reference),
+            seconds_left=self._seconds_left(),
+        )
+
+    def _seconds_left(self) -> float | None:
+        elapsed = time.monotonic() - self._started
+        new = self._evaluated - self._before
+        left = []
+        if self.budget.trials is not None and new:
+            left.append(elapsed / new * max(0, self.budget.trials - self._evaluated))
+        if self.budget.seconds is not None:
+            left.append(max(0.0, self.budget.seconds - elapsed))
+        return min(left, default=None)
+
+
+def _said(limit: Limit, trial: Trial) -> str:
+    value = trial.value(limit.quantity) or math.nan
+    digits = ".2f" if limit.quantity.endswith("_ms") else ",.0f"
+    return f"{limit.quantity} {value:{digits}} is above the limit of {limit.most:{digits}}"

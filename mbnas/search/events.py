@@ -1,0 +1,80 @@
+"""What a running search tells whoever watches it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mbnas.measure.training import Epoch
+from mbnas.network import Architecture
+from mbnas.search.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a study held when the search began.
+
+    Attributes:
+        finished: Trials already evaluated.
+        broken_off: Trials whose evaluation a kill or Ctrl-C cut short; they come first now.
+    """
+
+    finished: int
+    broken_off: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Where a search stands.
+
+    Attributes:
+        evaluated: Trials evaluated so far, reused ones not counted.
+        wanted: Trials wanted in all; None where time alone ends the search.
+        reused: Trials answered from earlier ones.
+        front: The front's trials, from cheap to costly.
+        hypervolume: Of the front.
+        seconds_left: About how long it will take; None before the first trial has ended.
+    """
+
+    evaluated: int
+    wanted: int | None
+    reused: int
+    front: tuple[Trial, ...]
+    hypervolume: float
+    seconds_left: float | None
+
+
+class Observer(Protocol):
+    """Watches a search. Called in the driver's thread; must be quick."""
+
+    def search_began(self, found: Found, snapshot: Snapshot) -> None:
+        """Before the first trial."""
+        ...
+
+    def trial_began(self, number: int, architecture: Architecture) -> None:
+        """A network is about to be evaluated."""
+        ...
+
+    def epoch_ended(self, number: int, epoch: Epoch) -> None:
+        """A trial's training came one epoch further."""
+        ...
+
+    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
+        """A trial is on record."""
+        ...
+
+
+class SilentObserver:
+    """An observer that does nothing."""
+
+    def search_began(self, found: Found, snapshot: Snapshot) -> None:
+        """Nothing."""
+
+    def trial_began(self, number: int, architecture: Architecture) -> None:
+        """Nothing."""
+
+    def epoch_ended(self, number: int, epoch: Epoch) -> None:
+        """Nothing."""
+
+    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
+        """Nothing."""

@@ -1,0 +1,195 @@
+"""The study folder: which files it holds and how they are written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+from alembic.util import CommandError
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from optuna.exceptions import ExperimentalWarning, OptunaError
+from optuna.storages import RDBStorage
+from safetensors.numpy import save as save_tensors
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+
+from mbnas.errors import StudyError
+from mbnas.search.record import StudyRecord, read_record
+from mbnas.search.trial import Trial, folder_name
+from mbnas.space import SearchSpace, read_space
+
+# What one damaged file may bring up: the database, its schema's versions, or Optuna itself.
+_DATABASE_ERRORS = (SQLAlchemyError, CommandError, OptunaError, RuntimeError)
+HEAVY_FILES = ("weights.safetensors", "model.onnx")
+KEPT_LATEST = 10
+
+
+class StudyFolder:
+    """The files of one study. Every file is written to the side and renamed into place."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.record_file = self.path / "study.json"
+        self.space_file = self.path / "space.toml"
+        self.database = self.path / "study.db"
+        self.report_file = self.path / "report.html"
+        self.trials = self.path / "trials"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a study was created here."""
+        return self.record_file.exists()
+
+    def create(self, record: StudyRecord, space: SearchSpace) -> None:
+        """Makes the folder; study.json comes last, so that half a folder is not taken for a study.
+
+        Raises:
+            StudyError: the folder holds something else, or cannot be written.
+        """
+        ours = {self.space_file, self.database, self.trials, self.path / ".lock"}
+        if self.path.exists() and (not self.path.is_dir() or set(self.path.iterdir()) - ours):
+            raise StudyError(
+                f"{self.path}: holds other things and no study; name a new folder with --study"
+            )
+        try:
+            self.trials.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.space_file, space.toml.encode())
+            self.write_record(record)
+        except OSError as error:
+            raise StudyError(f"{self.path}: cannot be written ({error.strerror})") from None
+
+    def write_record(self, record: StudyRecord) -> None:
+        """Writes study.json."""
+        write_atomically(self.record_file, record.model_dump_json(indent=2).encode())
+
+    def read(self) -> tuple[StudyRecord, SearchSpace]:
+        """The record and the space.
+
+        Raises:
+            StudyError: not a study, or damaged.
+        """
+        if not self.path.exists():
+            raise StudyError(f"{self.path}: no such folder; make a study with: mbnas search")
+        if not self.exists:
+            raise StudyError(f"{self.path}: not a study (it has no study.json)")
+        record = read_record(self.record_file)
+        try:
+            return record, read_space(self.space_file.read_bytes().decode())
+        except (OSError, ValueError) as error:  # a SpaceError is a ValueError
+            raise StudyError(f"{self.space_file}: {error}") from None
+
+    def optuna_study(self, name: str, goals_names: tuple[str, str]) -> optuna.Study:
+        """The Optuna study in study.db, made if it is not there.
+
+        Raises:
+            StudyError: the file is no database of Optuna's.
+        """
+        try:
+            storage = RDBStorage(f"sqlite:///{self.database}")
+            _write_ahead(storage)
+            study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                directions=["maximize", "minimize"],
+                load_if_exists=True,
+            )
+        except _DATABASE_ERRORS as error:
+            reason = str(error).partition("\n")[0]
+            raise StudyError(f"{self.database}: not a study of Optuna's ({reason})") from error
+        if study.metric_names is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.set_metric_names(list(goals_names))
+        return study
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the study for one driver; the lock goes with the process, however it ends.
+
+        Raises:
+            StudyError: another search holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StudyError(
+                f"{self.path}: another search is running on this study; wait for it or stop it"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def trial_folder(self, number: int) -> Path:
+        """Where a trial's files lie."""
+        return self.trials / folder_name(number)
+
+    def write_trial(
+        self, trial: Trial, weights: Mapping[str, NDArray[Any]], model: bytes | None
+    ) -> None:
+        """Writes a trial's files; result.json comes last and says that the others are whole."""
+        folder = self.trial_folder(trial.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "architecture.json", trial.architecture.to_json().encode())
+        if weights:
+            write_atomically(folder / "weights.safetensors", save_tensors(dict(weights)))
+        if model is not None:
+            write_atomically(folder / "model.onnx", model)
+        text = json.dumps(trial.to_record(), indent=2)
+        write_atomically(folder / "result.json", text.encode())
+
+    def read_result(self, number: int) -> Trial | None:
+        """The result that a broken-off trial left behind, if it had come that far."""
+        file = self.trial_folder(number) / "result.json"
+        if not file.exists():
+            return None
+        try:
+            return Trial.from_record(json.loads(file.read_bytes()), str(file))
+        except json.JSONDecodeError as error:
+            raise StudyError(f"{file}: damaged: {error}") from None
+
+    def prune(self, keep: Collection[int], latest: int) -> None:
+        """Removes weights and models but for some trials and the ten up to `latest`."""
+        for number in range(max(0, latest - KEPT_LATEST + 1), latest + 1):
+            keep = {*keep, number}
+        for name in HEAVY_FILES:
+            for file in self.trials.glob(f"*/{name}"):
+                if int(file.parent.name) not in keep:
+                    file.unlink(missing_ok=True)
+
+
+def _write_ahead(storage: RDBStorage) -> None:
+    """Lets SQLite append to a log in place of syncing at every one of Optuna's small writes.
+
+    A killed process loses nothing so; a power failure may lose the last trials from the database,
+    which their files under `trials/` still hold.
+    """
+
+    def on_connect(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(storage.engine, "connect", on_connect)
+    storage.engine.dispose()  # connections made before this hear of it too
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes to the side, then renames: a reader, or a kill, meets the old file or the new one."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

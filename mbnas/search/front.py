@@ -1,0 +1,76 @@
+"""The Pareto front, its hypervolume and its knee."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mbnas.search.objectives import Goals, Limit
+from mbnas.search.trial import Trial
+
+Point = tuple[float, float]
+"""(accuracy, cost): the first is to be large, the second small."""
+
+
+def front(trials: Iterable[Trial], goals: Goals) -> list[Trial]:
+    """Trained trials that no other dominates, limits respected, from cheap to costly."""
+    candidates = [
+        (trial.value(goals.cost), -(trial.accuracy or 0.0), trial.number, trial)
+        for trial in trials
+        if trial.status == "trained" and broken_limit(trial, goals.limits) is None
+    ]
+    members: list[Trial] = []
+    for cost, _, _, trial in sorted(candidates, key=lambda entry: entry[:3]):
+        if cost is None or trial.accuracy is None:
+            continue
+        if not members or trial.accuracy > (members[-1].accuracy or 0.0):
+            members.append(trial)
+    return members
+
+
+def broken_limit(trial: Trial, limits: Sequence[Limit]) -> Limit | None:
+    """The first limit that a trial's known quantities break."""
+    for limit in limits:
+        value = trial.value(limit.quantity)
+        if value is not None and value > limit.most:
+            return limit
+    return None
+
+
+def points(trials: Iterable[Trial], goals: Goals) -> list[Point]:
+    """Accuracy and cost of trials for which both are known."""
+    pairs = [(trial.accuracy, trial.value(goals.cost)) for trial in trials]
+    return [
+        (accuracy, cost) for accuracy, cost in pairs if accuracy is not None and cost is not None
+    ]
+
+
+def hypervolume(values: Iterable[Point], reference: Point) -> float:
+    """The area that points dominate, up to a reference point (Zitzler and Thiele, 1998).
+
+    Points beyond the reference add nothing.
+    """
+    floor, ceiling = reference
+    area = 0.0
+    for accuracy, cost in sorted(values, key=lambda point: (point[1], -point[0])):
+        if accuracy > floor and cost < ceiling:
+            area += (accuracy - floor) * (ceiling - cost)
+            floor = accuracy
+    return area
+
+
+def knee(members: Sequence[Trial], goals: Goals) -> Trial:
+    """The front's member farthest above the line between its ends, both axes scaled to [0, 1].
+
+    This is the maximum distance rule (Das, 1999); of one or two members, the more accurate.
+    """
+    ends = points(members, goals)
+    (low_accuracy, low_cost), (high_accuracy, high_cost) = ends[0], ends[-1]
+    if len(members) < 3:
+        return members[-1]
+
+    def height(at: int) -> float:
+        accuracy, cost = ends[at]
+        gained = (accuracy - low_accuracy) / (high_accuracy - low_accuracy)
+        return gained - (cost - low_cost) / (high_cost - low_cost)
+
+    return members[max(range(len(members)), key=height)]

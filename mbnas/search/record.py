@@ -1,0 +1,115 @@
+"""study.json: what a study was made with, so that it can go on and be made again."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mbnas.data import Split
+from mbnas.errors import StudyError
+from mbnas.measure.host import Host
+from mbnas.measure.images import Normalisation
+from mbnas.measure.recipe import Recipe
+from mbnas.search.objectives import Goals
+
+SCHEMA = 1
+_PACKAGES = ("mbnas", "torch", "torchvision", "optuna", "onnx", "onnxruntime", "numpy")
+
+
+class DataRecord(BaseModel):
+    """The data of a study and how they were split."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    spec: str
+    classes: tuple[str, ...]
+    sizes: dict[str, int]
+    digest: str
+    split: Split
+    normalisation: Normalisation | None
+
+
+class StudyRecord(BaseModel):
+    """Everything that must stay the same while a study goes on, and what it was made on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA
+    name: str
+    created: datetime
+    seed: int
+    sampler: str
+    data: DataRecord
+    goals: Goals
+    recipe: Recipe
+    threads: int
+    reference_accuracy: float
+    reference_cost: float
+    host: Host
+    versions: dict[str, str]
+    test_openings: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> tuple[float, float]:
+        """The hypervolume's reference point: (accuracy, cost)."""
+        return (self.reference_accuracy, self.reference_cost)
+
+    def differences(self, other: StudyRecord) -> list[str]:
+        """What another record of the same study says differently, in words."""
+        pairs = {
+            "seed": (self.seed, other.seed),
+            "data": (self.data.spec, other.data.spec),
+            "split": (self.data.split, other.data.split),
+            "images": (self.data.digest, other.data.digest),
+            "objective": (self.goals.cost, other.goals.cost),
+            "limits": (_limits(self.goals), _limits(other.goals)),
+            "threads": (self.threads, other.threads),
+            **{
+                key: (getattr(self.recipe, key), getattr(other.recipe, key))
+                for key in Recipe.__dataclass_fields__
+            },
+        }
+        return [
+            f"{key}: {mine} there, {yours} now"
+            for key, (mine, yours) in pairs.items()
+            if mine != yours
+        ]
+
+
+def _limits(goals: Goals) -> str:
+    return ", ".join(f"{limit.quantity} ≤ {limit.most:g}" for limit in goals.limits) or "none"
+
+
+def now() -> datetime:
+    """The present moment, in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def read_record(path: Path) -> StudyRecord:
+    """The record in a study.json.
+
+    Raises:
+        StudyError: not there, damaged, or written by a newer version.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        record = StudyRecord.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its text"
+        raise StudyError(f"{path}: damaged at {where}: {first['msg']}") from None
+    if record.schema_version != SCHEMA:
+        raise StudyError(f"{path}: schema {record.schema_version}; this mbnas reads {SCHEMA}")
+    return record

@@ -1,0 +1,216 @@
+"""A search from Python: what is searched, on which data, for what, and how."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.samplers import BaseSampler
+
+from mbnas.data import Dataset
+from mbnas.engine import LocalEngine
+from mbnas.errors import StudyError
+from mbnas.measure.host import this_host
+from mbnas.measure.images import Normalisation
+from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
+from mbnas.measure.recipe import Recipe
+from mbnas.measure.training import TorchTrainer, Trainer
+from mbnas.network import costs
+from mbnas.search.driver import Budget, Driver
+from mbnas.search.events import Observer, SilentObserver
+from mbnas.search.folder import StudyFolder
+from mbnas.search.objectives import ARITHMETIC_COSTS, Goals, Limit, Objective, maximize, minimize
+from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
+from mbnas.search.samplers import SamplerSource
+from mbnas.search.study import Study, open_study
+from mbnas.space import SearchSpace, costliest
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a search would do, from a few networks tried for a moment.
+
+    Attributes:
+        networks: Networks tried.
+        latency_ms: Their latencies, shortest and longest.
+        training_seconds: Their estimated trainings, shortest and longest.
+        trial_seconds: Mean time of a trial, measuring included.
+    """
+
+    networks: int
+    latency_ms: tuple[float, float]
+    training_seconds: tuple[float, float]
+    trial_seconds: float
+
+
+class Search:
+    """A search for networks that are accurate and cheap.
+
+    Args:
+        space: What may vary.
+        data: The images; their train and validation parts alone are used.
+        objectives: Accuracy and one cost; by default accuracy and `latency_ms`.
+        limits: Hard bounds beside those of the objectives.
+        study: The study's folder. One that is there already goes on where it stopped.
+        sampler: `nsga2`, `tpe`, `random`, or any sampler object of Optuna's.
+        recipe: How candidates are trained.
+        seed: Of sampling and training.
+        device: Where to train; by default a GPU where there is one.
+        threads: Threads of a measured network.
+        trainer: In place of training with PyTorch, such as `mbnas.testing.FakeTrainer`.
+        meter: In place of timing with ONNX Runtime, such as `mbnas.testing.FakeLatencyMeter`.
+
+    Raises:
+        StudyError: objectives, limits or sampler that cannot be.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        data: Dataset,
+        *,
+        study: str | Path,
+        objectives: Sequence[Objective] | None = None,
+        limits: Sequence[Limit] = (),
+        sampler: str | BaseSampler = "nsga2",
+        recipe: Recipe | None = None,
+        seed: int = 0,
+        device: str | None = None,
+        threads: int = 1,
+        trainer: Trainer | None = None,
+        meter: LatencyMeter | None = None,
+    ) -> None:
+        self.space = space
+        self.data = data
+        self.recipe = recipe or Recipe()
+        self.goals = Goals.of(objectives or [maximize("accuracy"), minimize("latency_ms")], limits)
+        self.seed = seed
+        self._folder = StudyFolder(study)
+        self._samplers = SamplerSource(sampler, seed)
+        self._device = device
+        self._trainer = trainer
+        self._meter = meter or OrtLatencyMeter(threads)
+
+    def run(
+        self,
+        trials: int | None = None,
+        seconds: float | None = None,
+        observer: Observer | None = None,
+    ) -> Study:
+        """Searches until so many trials are evaluated in all, or for so many seconds.
+
+        A study that was broken off goes on; what it has already counts. Ctrl-C leaves it ready
+        to go on.
+
+        Raises:
+            StudyError: the folder is in use, or belongs to a different study.
+            DataError: images that cannot be read.
+            BuildError: a device that is not there.
+        """
+        budget = Budget(trials, seconds)
+        with self._folder.locked():
+            if self._folder.exists:
+                self._check_same_study()
+            trainer = self._ready_trainer()
+            if not self._folder.exists:
+                normalisation = trainer.normalisation if isinstance(trainer, TorchTrainer) else None
+                self._folder.create(self._record(self._reference_cost(), normalisation), self.space)
+            record, _ = self._folder.read()
+            _quiet_optuna()
+            Driver(
+                folder=self._folder,
+                record=record,
+                space=self.space,
+                study=self._folder.optuna_study(record.name, record.goals.quantities),
+                engine=LocalEngine(trainer, self._meter, len(self.data.classes)),
+                samplers=self._samplers,
+                observer=observer or SilentObserver(),
+                budget=budget,
+            ).run()
+        return open_study(self._folder.path)
+
+    def estimate(self, networks: int = 4) -> Estimate:
+        """What `run` would do and about how long a trial would take; writes nothing."""
+        trainer = self._ready_trainer()
+        rng = random.Random(self.seed)
+        some = [self.space.architecture(self.space.sample(rng)) for _ in range(networks)]
+        latencies = self._meter.measure(some, len(self.data.classes))
+        training = [trainer.estimate_seconds(architecture) for architecture in some]
+        measuring = 1.5  # seconds: graph, session, warm-up and rounds beside the reference
+        times = [latency.latency_ms for latency in latencies]
+        return Estimate(
+            networks=networks,
+            latency_ms=(min(times), max(times)),
+            training_seconds=(min(training), max(training)),
+            trial_seconds=sum(training) / networks + measuring,
+        )
+
+    def _ready_trainer(self) -> Trainer:
+        if self._trainer is None:
+            resolution = self.space.resolutions[-1]
+            self._trainer = TorchTrainer(
+                self.data.decode("train", resolution),
+                self.data.decode("validation", resolution),
+                len(self.data.classes),
+                self.recipe,
+                flip=self.data.flip,
+                crop=self.data.crop,
+                device=self._device,
+            )
+        return self._trainer
+
+    def _check_same_study(self) -> None:
+        """Refuses to go on with a study that was made of something else."""
+        record, space = self._folder.read()
+        there = self._record(record.reference_cost, record.data.normalisation)
+        differences = record.differences(there)
+        if space != self.space:
+            differences.insert(0, f"space: {space.name} there, another or a changed one now")
+        if differences:
+            raise StudyError(
+                f"{self._folder.path}: was made with other settings ({'; '.join(differences)});"
+                " name a new folder, or repeat its own settings to go on"
+            )
+
+    def _record(self, reference_cost: float, normalisation: Normalisation | None) -> StudyRecord:
+        return StudyRecord(
+            name=self._folder.path.resolve().name,
+            created=now(),
+            seed=self.seed,
+            sampler=self._samplers.name,
+            data=DataRecord(
+                spec=self.data.spec,
+                classes=self.data.classes,
+                sizes=dict(self.data.sizes.items()),
+                digest=self.data.digest(),
+                split=self.data.split,
+                normalisation=normalisation,
+            ),
+            goals=self.goals,
+            recipe=self.recipe,
+            threads=self._meter.threads,
+            reference_accuracy=1 / len(self.data.classes),  # what guessing would reach
+            reference_cost=reference_cost,
+            host=this_host(self._meter.threads),
+            versions=package_versions(),
+        )
+
+    def _reference_cost(self) -> float:
+        """The limit on the cost where there is one, else the cost of the costliest network."""
+        for limit in self.goals.limits:
+            if limit.quantity == self.goals.cost:
+                return limit.most
+        classes = len(self.data.classes)
+        largest = costliest(self.space)
+        if self.goals.cost in ARITHMETIC_COSTS:
+            return float(getattr(costs(largest.lower(classes)), self.goals.cost))
+        (latency,) = self._meter.measure([largest], classes)
+        return float(getattr(latency, self.goals.cost))
+
+
+def _quiet_optuna() -> None:
+    """Optuna's own lines would break the progress display; what it does is shown there."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)

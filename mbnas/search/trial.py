@@ -1,0 +1,123 @@
+"""One trial: what was evaluated and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
+
+from mbnas.errors import SpaceError, StudyError
+from mbnas.measure.latency import Latency
+from mbnas.measure.training import Epoch
+from mbnas.network import Architecture, Costs
+from mbnas.space import Params
+
+Status = Literal["trained", "untrained", "reused", "stopped", "failed"]
+"""How a trial ended.
+
+trained: to its last epoch. untrained: a limit was broken before any training. reused: its network
+was known from an earlier trial. stopped: in the middle of training. failed: see its reason.
+"""
+
+
+def _read_architecture(value: object) -> Architecture:
+    return value if isinstance(value, Architecture) else Architecture.from_dict(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A finished trial.
+
+    Attributes:
+        number: Optuna's number of the trial.
+        params: The option chosen for every choice.
+        architecture: The network.
+        status: How the trial ended.
+        reason: Why it is untrained, stopped or failed; None otherwise.
+        accuracy: Validation accuracy after the last epoch; None where it was not trained through.
+        latency: The measured distribution; None where it was not measured.
+        costs: Arithmetic costs.
+        curve: One entry for each epoch trained.
+        training_seconds: Time spent on training.
+        latency_seconds: Time spent on measuring.
+        reused_from: Number of the trial whose result this is; None where it is its own.
+    """
+
+    number: int
+    params: Params
+    architecture: Annotated[
+        Architecture,
+        PlainValidator(_read_architecture),
+        PlainSerializer(lambda architecture: architecture.to_dict()),
+    ]
+    status: Status
+    reason: str | None = None
+    accuracy: float | None = None
+    latency: Latency | None = None
+    costs: Costs
+    curve: tuple[Epoch, ...] = ()
+    training_seconds: float = 0.0
+    latency_seconds: float = 0.0
+    reused_from: int | None = None
+
+    @property
+    def latency_ms(self) -> float | None:
+        """The latency's estimate in milliseconds."""
+        return None if self.latency is None else self.latency.latency_ms
+
+    @property
+    def name(self) -> str:
+        """The trial's number as its folder has it, `00017`."""
+        return folder_name(self.number)
+
+    def value(self, quantity: str) -> float | None:
+        """A recorded quantity by name: accuracy, or one of `COSTS`; None where it is not known."""
+        if quantity == "accuracy":
+            return self.accuracy
+        if quantity in ("latency_ms", "p90_ms"):
+            return None if self.latency is None else float(getattr(self.latency, quantity))
+        return float(getattr(self.costs, quantity))
+
+    def as_reused(self, number: int, params: Params) -> Trial:
+        """The same result under another trial's number, nothing spent."""
+        return replace(
+            self,
+            number=number,
+            params=params,
+            status="reused",
+            training_seconds=0.0,
+            latency_seconds=0.0,
+            reused_from=self.number,
+        )
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain values, as JSON takes them."""
+        record: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return {"id": self.architecture.id, **record}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], place: str) -> Trial:
+        """Reads what `to_record` gave.
+
+        Raises:
+            StudyError: damaged; the text begins with `place`.
+        """
+        try:
+            plain = {key: value for key, value in record.items() if key != "id"}
+            return _ADAPTER.validate_python(plain)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise StudyError(f"{place}: damaged at {where}: {first['msg']}") from None
+        except (SpaceError, AttributeError) as error:
+            raise StudyError(f"{place}: damaged: {error}") from None
+
+
+def folder_name(number: int) -> str:
+    """A trial's folder under `trials/`."""
+    return f"{number:05d}"
+
+
+_ADAPTER = TypeAdapter(Trial)
