@@ -1,1 +1,136 @@
-"""mbnas."""
+"""mbnas: hardware-aware neural architecture search over mobile blocks.
+
+    import mbnas
+
+    space = mbnas.load_space("search_spaces/cifar_mobile.toml")
+    search = mbnas.Search(space, mbnas.load_data("folder:photos"), study="studies/photos")
+    study = search.run(trials=40)
+    mbnas.write_report(study)
+    mbnas.export(study, "bundle", pick="knee")
+
+Names are loaded when they are first used: `import mbnas` loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mbnas.bundle import Bundle, export, pick
+    from mbnas.data import Dataset, load_data
+    from mbnas.errors import (
+        BuildError,
+        DataError,
+        ExportError,
+        MbnasError,
+        MeasureError,
+        SpaceError,
+        StudyError,
+    )
+    from mbnas.measure.latency import Latency, OrtLatencyMeter
+    from mbnas.measure.onnx_file import to_onnx
+    from mbnas.measure.recipe import Recipe
+    from mbnas.measure.training import TorchTrainer
+    from mbnas.model import build
+    from mbnas.network import Architecture, Fusion, Head, Stage, Stem, costs, reference
+    from mbnas.report import write_report
+    from mbnas.search import (
+        Limit,
+        Search,
+        Study,
+        Trial,
+        hypervolume,
+        knee,
+        maximize,
+        minimize,
+        open_study,
+    )
+    from mbnas.space import SearchSpace, load_space, make_space
+
+_ROOMS = {
+    "mbnas.bundle": ("Bundle", "export", "pick"),
+    "mbnas.data": ("Dataset", "load_data"),
+    "mbnas.errors": (
+        "BuildError",
+        "DataError",
+        "ExportError",
+        "MbnasError",
+        "MeasureError",
+        "SpaceError",
+        "StudyError",
+    ),
+    "mbnas.measure.latency": ("Latency", "OrtLatencyMeter"),
+    "mbnas.measure.onnx_file": ("to_onnx",),
+    "mbnas.measure.recipe": ("Recipe",),
+    "mbnas.measure.training": ("TorchTrainer",),
+    "mbnas.model": ("build",),
+    "mbnas.network": ("Architecture", "Fusion", "Head", "Stage", "Stem", "costs", "reference"),
+    "mbnas.report": ("write_report",),
+    "mbnas.search": (
+        "Limit",
+        "Search",
+        "Study",
+        "Trial",
+        "hypervolume",
+        "knee",
+        "maximize",
+        "minimize",
+        "open_study",
+    ),
+    "mbnas.space": ("SearchSpace", "load_space", "make_space"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Architecture",
+    "BuildError",
+    "Bundle",
+    "DataError",
+    "Dataset",
+    "ExportError",
+    "Fusion",
+    "Head",
+    "Latency",
+    "Limit",
+    "MbnasError",
+    "MeasureError",
+    "OrtLatencyMeter",
+    "Recipe",
+    "Search",
+    "SearchSpace",
+    "SpaceError",
+    "Stage",
+    "Stem",
+    "Study",
+    "StudyError",
+    "TorchTrainer",
+    "Trial",
+    "build",
+    "costs",
+    "export",
+    "hypervolume",
+    "knee",
+    "load_data",
+    "load_space",
+    "make_space",
+    "maximize",
+    "minimize",
+    "open_study",
+    "pick",
+    "reference",
+    "to_onnx",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'mbnas' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_ROOM_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOM_OF])

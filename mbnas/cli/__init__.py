@@ -1,1 +1,90 @@
-"""."""
+"""The command line: one verb a file. Each parses, calls the public API, and prints."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+from mbnas.errors import MbnasError
+
+VERBS = {
+    "demo": "search real handwritten digits, report and export: minutes on a laptop",
+    "space": "check, show or sample a search-space file",
+    "search": "search for networks that are accurate and fast on your images and this CPU",
+    "report": "write a study's report, one HTML file",
+    "export": "take a network home: ONNX, weights, architecture, card",
+}
+_EPILOG = """\
+examples:
+  mbnas demo
+  mbnas search search_spaces/cifar_mobile.toml --data folder:photos --trials 40 --limit latency_ms=2
+  mbnas report studies/cifar-mobile
+  mbnas export studies/cifar-mobile --pick knee --out bundle
+
+Each verb teaches more: mbnas search --help
+"""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with an error that points to the verb's help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        0 done; 1 a known error, told in one line; 130 after Ctrl-C. Wrong usage exits with 2.
+    """
+    # Set before torch is loaded: threads that wait must sleep, or a busy machine comes to a halt.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parsed = _parser(given).parse_args(given)
+    try:
+        code: int = parsed.run(parsed)
+    except MbnasError as error:
+        if parsed.debug:
+            raise
+        print(f"mbnas: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mbnas: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `mbnas ... | head`
+        sys.stderr.close()
+        return 0
+    return code
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser; of the verbs, only the one that is called is imported."""
+    parser = _Parser(
+        prog="mbnas",
+        description="Finds small image classifiers that are as accurate as possible at a given"
+        " latency, on your images and your CPU.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mbnas {version('mbnas')}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    called = next((word for word in given if not word.startswith("-")), None)
+    for name, summary in VERBS.items():
+        verb = verbs.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == called:
+            importlib.import_module(f"mbnas.cli.{name}").add_arguments(verb)
+        verb.add_argument("--debug", action="store_true", help="show an error's traceback")
+    return parser

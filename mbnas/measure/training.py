@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,9 +19,13 @@ from mbnas.errors import BuildError
 from mbnas.measure.images import ImageTensors, LabelledImages, Normalisation
 from mbnas.measure.recipe import Recipe
 from mbnas.model import Network, build
-from mbnas.network import Architecture
+from mbnas.network import Architecture, costs
 
 EVALUATION_BATCH = 512
+MACS_PER_THREAD = 5e8
+"""Work in one step's forward pass that keeps a CPU thread busy. Below it, threads spend their time
+waiting for each other: digits-sized networks train several times slower on two busy cores than
+on one."""
 
 
 class NonFiniteLossError(BuildError):
@@ -131,7 +136,8 @@ class TorchTrainer:
             OutOfMemoryError: the device's memory does not suffice.
         """
         try:
-            return self._run(architecture, seed, on_epoch)
+            with self._threads_for(architecture):
+                return self._run(architecture, seed, on_epoch)
         except torch.OutOfMemoryError as error:
             reason = str(error).partition("\n")[0]
             raise OutOfMemoryError(f"training on {self.device}: {reason}") from None
@@ -145,13 +151,26 @@ class TorchTrainer:
             resolution, size, torch.Generator(), flip=self._flip, crop=self._crop
         )
         images, labels = next(batches)
-        self._step(network, optimizer, images, labels)  # the first step pays for set-up
-        start = time.perf_counter()
-        for _ in range(3):
-            self._step(network, optimizer, images, labels).item()
-        step = (time.perf_counter() - start) / 3
+        with self._threads_for(architecture):
+            self._step(network, optimizer, images, labels)  # the first step pays for set-up
+            start = time.perf_counter()
+            for _ in range(3):
+                self._step(network, optimizer, images, labels).item()
+            step = (time.perf_counter() - start) / 3
         evaluation = step / 3 * len(self._validation) / size  # no backward pass
         return self.recipe.epochs * (step * (len(self._train) // size) + evaluation)
+
+    @contextlib.contextmanager
+    def _threads_for(self, architecture: Architecture) -> Iterator[None]:
+        """As many threads as a step of this network can feed; the same on every run."""
+        before = torch.get_num_threads()
+        size = self.recipe.batch_size_for(len(self._train))
+        step_macs = size * costs(architecture.lower()).macs
+        torch.set_num_threads(max(1, min(before, round(step_macs / MACS_PER_THREAD))))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def _run(
         self, architecture: Architecture, seed: int, on_epoch: Callable[[Epoch], None]

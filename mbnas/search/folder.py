@@ -94,12 +94,13 @@ class StudyFolder:
         try:
             storage = RDBStorage(f"sqlite:///{self.database}")
             _write_ahead(storage)
-            study = optuna.create_study(
-                storage=storage,
-                study_name=name,
-                directions=["maximize", "minimize"],
-                load_if_exists=True,
-            )
+            with _quiet_optuna():
+                study = optuna.create_study(
+                    storage=storage,
+                    study_name=name,
+                    directions=["maximize", "minimize"],
+                    load_if_exists=True,
+                )
         except _DATABASE_ERRORS as error:
             reason = str(error).partition("\n")[0]
             raise StudyError(f"{self.database}: not a study of Optuna's ({reason})") from error
@@ -165,6 +166,17 @@ class StudyFolder:
             for file in self.trials.glob(f"*/{name}"):
                 if int(file.parent.name) not in keep:
                     file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Keeps Optuna from printing lines into a progress display or a table."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def _write_ahead(storage: RDBStorage) -> None:

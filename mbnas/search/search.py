@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import optuna
 from optuna.samplers import BaseSampler
 
 from mbnas.data import Dataset
@@ -119,7 +118,6 @@ class Search:
                 normalisation = trainer.normalisation if isinstance(trainer, TorchTrainer) else None
                 self._folder.create(self._record(self._reference_cost(), normalisation), self.space)
             record, _ = self._folder.read()
-            _quiet_optuna()
             Driver(
                 folder=self._folder,
                 record=record,
@@ -209,8 +207,3 @@ class Search:
             return float(getattr(costs(largest.lower(classes)), self.goals.cost))
         (latency,) = self._meter.measure([largest], classes)
         return float(getattr(latency, self.goals.cost))
-
-
-def _quiet_optuna() -> None:
-    """Optuna's own lines would break the progress display; what it does is shown there."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -66,11 +66,16 @@ def _stages(table: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _choices(kind: type, table: Mapping[str, Any], group: str, place: str) -> list[Choice]:
-    """One choice for each field named in a table of a stage, the stem, the head or the network."""
+    """One choice for each field named in a table of a stage, the stem, the head or the network.
+
+    In the fields' own order: a table says the same, and is sampled alike, in whatever order its
+    keys were written.
+    """
     prefix = f"{group}." if group else ""
     choices = [
-        Choice(prefix + name, _options(kind, name, value, f"{place}{name}"))
-        for name, value in table.items()
+        Choice(prefix + name, _options(kind, name, table[name], f"{place}{name}"))
+        for name in fields_of(kind)
+        if name in table
     ]
     fixed_by = Counter(
         name

@@ -1,0 +1,7 @@
+"""`python -m mbnas`."""
+
+import sys
+
+from mbnas.cli import main
+
+sys.exit(main())

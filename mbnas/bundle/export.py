@@ -1,0 +1,203 @@
+"""Writes a trained network as files that run elsewhere, and checks them before it says done."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from mbnas.bundle.card import card
+from mbnas.bundle.pick import pick as pick_trial
+from mbnas.data import Dataset, load_data
+from mbnas.errors import ExportError
+from mbnas.measure.images import ImageTensors
+from mbnas.measure.latency import open_session
+from mbnas.measure.onnx_file import INPUT, to_onnx
+from mbnas.measure.parity import check_parity
+from mbnas.search import Study, Trial
+
+FILES = ("model.onnx", "weights.safetensors", "architecture.json", "CARD.md")
+PARITY_IMAGES = 256
+ACCURACY_TOLERANCE = 0.01
+"""How far the file's validation accuracy may lie from the recorded one: training on a GPU
+evaluates in bfloat16, ONNX Runtime in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What an export left on disk.
+
+    Attributes:
+        folder: Where it lies.
+        trial: The trial it was made from.
+        accuracy: Of the ONNX file on the validation part, measured after it was written.
+        difference: Largest difference between ONNX Runtime and PyTorch on real images, as a
+            share of the largest output where that is above 1.
+    """
+
+    folder: Path
+    trial: Trial
+    accuracy: float
+    difference: float
+
+
+def export(
+    study: Study,
+    folder: str | Path,
+    pick: str | Trial = "knee",
+    *,
+    data: Dataset | None = None,
+) -> Bundle:
+    """Writes ONNX, weights, architecture and card of one trial, run and compared.
+
+    Args:
+        study: The study.
+        folder: A new folder, or one that holds an earlier bundle, which is replaced.
+        pick: The trial, or a rule of `mbnas.pick`.
+        data: The study's images, where they no longer lie where the study found them.
+
+    Raises:
+        StudyError: the rule names no trial.
+        ExportError: the weights are gone, the folder holds other things, the data are not the
+            study's, or the file does not compute what the network does.
+        DataError: the study's images cannot be read.
+    """
+    trial = pick_trial(study, pick) if isinstance(pick, str) else pick
+    folder = Path(folder)
+    _check_target(folder)
+    weights = _weights(study, trial)
+    validation = _validation_images(study, data)
+    graph = trial.architecture.lower(len(study.record.data.classes))
+    content = to_onnx(graph, weights, _metadata(study, trial))
+    resolution = trial.architecture.resolution
+    images, _ = next(validation.batches(resolution, PARITY_IMAGES))
+    difference = check_parity(trial.architecture, weights, content, images.contiguous().numpy())
+    accuracy = _accuracy(content, validation, resolution)
+    if abs(accuracy - (trial.accuracy or 0.0)) > ACCURACY_TOLERANCE:
+        raise ExportError(
+            f"trial {trial.number}: the ONNX file reaches {accuracy:.4f} on the validation part,"
+            f" {trial.accuracy:.4f} was recorded; the study's data or weights have changed"
+        )
+    bundle = Bundle(folder, trial, accuracy, difference)
+    _write(
+        bundle,
+        {
+            "model.onnx": content,
+            "architecture.json": trial.architecture.to_json().encode(),
+            "CARD.md": card(study, trial, accuracy, difference).encode(),
+        },
+        weights,
+    )
+    return bundle
+
+
+def _check_target(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ExportError(f"{folder}: is a file; name a folder")
+    others = {file.name for file in folder.iterdir()} - set(FILES) if folder.exists() else set()
+    if others:
+        raise ExportError(
+            f"{folder}: holds other things ({min(others)}, ...); name a new folder with --out"
+        )
+
+
+def _weights(study: Study, trial: Trial) -> dict[str, NDArray[Any]]:
+    file = study.folder.trial_folder(trial.number) / "weights.safetensors"
+    if not file.exists():
+        raise ExportError(
+            f"{file}: missing; weights are kept for the front and the last ten trials alone"
+        )
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise ExportError(f"{file}: damaged ({error})") from None
+
+
+def _validation_images(study: Study, data: Dataset | None) -> ImageTensors:
+    """The validation part as the trials saw it."""
+    record = study.record.data
+    if record.normalisation is None:
+        raise ExportError(f"{study.folder.path}: was searched without real training")
+    if data is None:
+        split = record.split
+        data = load_data(
+            record.spec,
+            seed=split.seed,
+            validation=split.validation,
+            test=split.test,
+            subset=split.subset,
+        )
+    if data.digest() != record.digest:
+        raise ExportError(f"{data.spec}: holds other images than the study was searched with")
+    part = data.decode("validation", study.space.resolutions[-1])
+    return ImageTensors(part, record.normalisation, torch.device("cpu"))
+
+
+def _accuracy(content: bytes, validation: ImageTensors, resolution: int) -> float:
+    session = open_session(content, threads=0)  # 0: as many as there are cores
+    right = 0
+    for images, labels in validation.batches(resolution, 256):
+        logits = session.run(None, {INPUT: images.contiguous().numpy()})[0]
+        right += int((np.argmax(logits, axis=1) == labels.numpy()).sum())
+    return right / len(validation)
+
+
+def _metadata(study: Study, trial: Trial) -> dict[str, str]:
+    """What someone who has the file alone needs to know, as JSON texts."""
+    record = study.record
+    normalisation = record.data.normalisation
+    assert normalisation is not None
+    preprocessing = {
+        "colour": "RGB",
+        "layout": "NCHW",
+        "resize": "shorter side to decoded_resolution, centre crop, then to resolution",
+        "decoded_resolution": study.space.resolutions[-1],
+        "resolution": trial.architecture.resolution,
+        "interpolation": "bilinear, antialiased",
+        "scale": 1 / 255,
+        "mean": normalisation.mean,
+        "std": normalisation.std,
+    }
+    provenance = {
+        "study": record.name,
+        "trial": trial.number,
+        "data": record.data.spec,
+        "validation_accuracy": trial.accuracy,
+        "created": record.created.isoformat(),
+        "versions": record.versions,
+    }
+    texts: Mapping[str, Any] = {
+        "labels": record.data.classes,
+        "preprocessing": preprocessing,
+        "provenance": provenance,
+        "architecture": trial.architecture.to_dict(),
+    }
+    return {key: json.dumps(value) for key, value in texts.items()}
+
+
+def _write(bundle: Bundle, files: Mapping[str, bytes], weights: Mapping[str, NDArray[Any]]) -> None:
+    """Writes to the side and renames, so that half a bundle is never left."""
+    target = bundle.folder
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as aside:
+            fresh = Path(aside) / "bundle"
+            fresh.mkdir()
+            for name, content in files.items():
+                (fresh / name).write_bytes(content)
+            save_file(dict(weights), fresh / "weights.safetensors")
+            if target.exists():
+                shutil.rmtree(target)
+            fresh.rename(target)
+    except OSError as error:
+        raise ExportError(f"{target}: cannot be written ({error.strerror})") from None

@@ -1,0 +1,50 @@
+"""mbnas demo: the whole way on embedded data."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import mbnas
+from mbnas.cli import INTERRUPTED
+from mbnas.cli.export import show
+from mbnas.cli.progress import progress
+from mbnas.cli.words import front_table
+
+_EPILOG = """\
+example:
+  mbnas demo --trials 30 --out demo
+
+Searches scikit-learn's 1,797 handwritten digits, writes the report and exports the most accurate
+network. Nothing is downloaded. A second call goes on with the same study.
+"""
+EPOCHS = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.epilog = _EPILOG
+    parser.add_argument("--trials", type=int, default=16, help="networks (default 16)")
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder (default demo)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb."""
+    study_folder = arguments.out / "study"
+    space = mbnas.load_space("digits_tiny")
+    print(f"searching {space.size:,} small networks on handwritten digits, in {study_folder}")
+    recipe = mbnas.Recipe(epochs=EPOCHS)
+    search = mbnas.Search(space, mbnas.load_data("digits"), study=study_folder, recipe=recipe)
+    try:
+        with progress() as observer:
+            study = search.run(arguments.trials, observer=observer)
+    except KeyboardInterrupt:
+        print("stopped; nothing is lost. The same command goes on")
+        return INTERRUPTED
+    front_table(study)
+    report = mbnas.write_report(study)
+    bundle = mbnas.export(study, arguments.out / "bundle", "accuracy")
+    show(bundle)
+    print(f"report:  {report}  (open it in a browser)")
+    return 0

@@ -1,0 +1,138 @@
+"""The live display of a running search; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from mbnas.cli.words import duration
+from mbnas.measure.training import Epoch
+from mbnas.network import Architecture
+from mbnas.search import Found, Observer, Snapshot, Trial
+
+SHOWN = 8  # rows of the front
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Observer]:
+    """An observer that shows how a search goes, while the context lasts."""
+    console = Console()
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    display = _Display(console)
+    with Live(display.view(), console=console, refresh_per_second=4) as live:
+        display.live = live
+        yield display
+
+
+class _Lines:
+    """One line a trial."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def search_began(self, found: Found, snapshot: Snapshot) -> None:  # noqa: ARG002
+        if found.finished or found.broken_off:
+            self.console.print(_found(found), highlight=False)
+
+    def trial_began(self, number: int, architecture: Architecture) -> None:
+        """Nothing: the line comes when the trial ends."""
+
+    def epoch_ended(self, number: int, epoch: Epoch) -> None:
+        """Nothing: the line comes when the trial ends."""
+
+    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
+        left = "" if snapshot.seconds_left is None else f"  {duration(snapshot.seconds_left)} left"
+        text = (
+            f"{_count(snapshot)}  {_outcome(trial)}  front {len(snapshot.front)}"
+            f"  hypervolume {snapshot.hypervolume:.4f}{left}"
+        )
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+
+class _Display:
+    """Bars for the search and the running trial, the last outcome, and the front."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live: Live | None = None
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self._all = self._bars.add_task("trials", total=None, note="")
+        self._epochs = self._bars.add_task("epochs", total=None, note="", visible=False)
+        self._last = ""
+        self._snapshot: Snapshot | None = None
+
+    def search_began(self, found: Found, snapshot: Snapshot) -> None:
+        if found.finished or found.broken_off:
+            self.console.print(_found(found), highlight=False)
+        self._show(snapshot)
+
+    def trial_began(self, number: int, architecture: Architecture) -> None:
+        note = f"trial {number}: {architecture.id}, measuring and training"
+        self._bars.reset(self._epochs, total=None, visible=True, note=note)
+
+    def epoch_ended(self, number: int, epoch: Epoch) -> None:
+        note = f"trial {number}: accuracy {epoch.accuracy:.4f}, loss {epoch.loss:.3f}"
+        self._bars.update(self._epochs, completed=epoch.epoch, note=note)
+
+    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
+        self._last = _outcome(trial)
+        self._show(snapshot)
+
+    def view(self) -> Group:
+        parts: list[Progress | str | Table] = [self._bars]
+        if self._last:
+            parts.append(f"last: {self._last}")
+        if self._snapshot is not None and self._snapshot.front:
+            parts.append(_front(self._snapshot))
+        return Group(*parts)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        left = "" if snapshot.seconds_left is None else f"{duration(snapshot.seconds_left)} left"
+        self._bars.update(self._all, completed=snapshot.evaluated, total=snapshot.wanted, note=left)
+        if self.live is not None:
+            self.live.update(self.view())
+
+
+def _front(snapshot: Snapshot) -> Table:
+    title = f"front {len(snapshot.front)}, hypervolume {snapshot.hypervolume:.4f}"
+    table = Table("trial", "accuracy", "latency ms", "params", title=title, title_justify="left")
+    members = snapshot.front
+    step = max(1, -(-len(members) // SHOWN))
+    for trial in members[::-1][::step][::-1]:
+        latency = "–" if trial.latency_ms is None else f"{trial.latency_ms:.3f}"
+        accuracy = "–" if trial.accuracy is None else f"{trial.accuracy:.4f}"
+        table.add_row(str(trial.number), accuracy, latency, f"{trial.costs.params:,}")
+    return table
+
+
+def _found(found: Found) -> str:
+    again = f", {found.broken_off} broken off (evaluated again now)" if found.broken_off else ""
+    return f"found {found.finished} evaluated trials{again}; going on"
+
+
+def _count(snapshot: Snapshot) -> str:
+    return f"{snapshot.evaluated}" + (f"/{snapshot.wanted}" if snapshot.wanted else "")
+
+
+def _outcome(trial: Trial) -> str:
+    latency = "" if trial.latency_ms is None else f" {trial.latency_ms:.3f} ms"
+    if trial.status == "reused":
+        return f"trial {trial.number}: same network as trial {trial.reused_from}, reused"
+    if trial.status == "trained":
+        return f"trial {trial.number}: accuracy {trial.accuracy:.4f}{latency}"
+    return f"trial {trial.number}: {trial.status}{latency} ({trial.reason})"

@@ -1,0 +1,33 @@
+"""mbnas report: write a study's report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import mbnas
+from mbnas.cli.words import front_table
+
+_EPILOG = """\
+example:
+  mbnas report studies/photos          writes studies/photos/report.html, front.csv, trials.csv
+
+The HTML file needs no network and no other file. A search that still runs can be reported too.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.epilog = _EPILOG
+    parser.add_argument("study", metavar="STUDY", type=Path, help="a study's folder")
+    parser.add_argument("--out", type=Path, help="the HTML file (default STUDY/report.html)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb."""
+    study = mbnas.open_study(arguments.study)
+    file = mbnas.write_report(study, arguments.out)
+    front_table(study)
+    print(f"report:  {file}")
+    return 0

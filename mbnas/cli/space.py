@@ -1,0 +1,61 @@
+"""mbnas space: check, show or sample a search-space file."""
+
+from __future__ import annotations
+
+import argparse
+import random
+
+import mbnas
+
+_EPILOG = """\
+examples:
+  mbnas space check my_space.toml          is it right? how large is it?
+  mbnas space show cifar_mobile            every choice and its options
+  mbnas space sample digits_tiny -n 3      some networks of it, with their costs
+
+FILE is a TOML file, or a space that comes with mbnas: digits_tiny, cifar_mobile, nas_bench_macro.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.epilog = _EPILOG
+    parser.add_argument("action", choices=["check", "show", "sample"])
+    parser.add_argument("file", metavar="FILE", help="a TOML file or a shipped space's name")
+    parser.add_argument("-n", type=int, default=1, help="networks to sample (default 1)")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
+    parser.add_argument("--classes", type=int, default=10, help="for the costs (default 10)")
+    parser.add_argument("--json", action="store_true", help="sample: print architectures as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb."""
+    space = mbnas.load_space(arguments.file)
+    if arguments.action == "sample":
+        _sample(space, arguments)
+        return 0
+    print(
+        f"{space.name}: {space.size:,} points, {len(space.choices)} choices, {space.stages} stages"
+    )
+    if arguments.action == "show":
+        width = max(len(choice.name) for choice in space.fields)
+        for choice in space.fields:
+            options = " | ".join(str(label) for label in choice.labels)
+            print(f"  {choice.name:<{width}}  {options}")
+    return 0
+
+
+def _sample(space: mbnas.SearchSpace, arguments: argparse.Namespace) -> None:
+    rng = random.Random(arguments.seed)
+    for _ in range(arguments.n):
+        architecture = space.architecture(space.sample(rng))
+        if arguments.json:
+            print(architecture.to_json(indent=None))
+            continue
+        costs = mbnas.costs(architecture.lower(arguments.classes))
+        print(architecture.describe())
+        print(
+            f"{architecture.id}  {costs.params:,} parameters  {costs.macs:,} MACs "
+            f" {costs.size_bytes:,} bytes\n"
+        )

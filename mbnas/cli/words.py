@@ -1,0 +1,51 @@
+"""What the verbs print alike."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+import mbnas
+
+WIDE = 120
+"""Columns of a terminal from which the architecture's lines fit beside the figures."""
+
+
+def duration(seconds: float) -> str:
+    """A time in words: `45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def front_table(study: mbnas.Study) -> None:
+    """Prints a study's front, from cheap to costly."""
+    members = study.front
+    if not members:
+        print(f"no network has finished within the limits ({len(study.trials)} trials)")
+        return
+    knee = mbnas.knee(members, study.record.goals).number
+    console = Console()
+    wide = console.width >= WIDE
+    table = Table(title=f"The front: {len(members)} of {len(study.trials)} trials")
+    for name in ("trial", "accuracy", "latency ms", "p50", "params", "MACs", "px"):
+        table.add_column(name, justify="right")
+    table.add_column("architecture" if wide else "id", no_wrap=True)
+    for trial in members:
+        latency = trial.latency
+        stages = trial.architecture.describe().splitlines()[1:-1]
+        table.add_row(
+            f"{trial.number}{' knee' if trial.number == knee else ''}",
+            f"{trial.accuracy:.4f}",
+            "–" if latency is None else f"{latency.latency_ms:.3f}{' ~' if latency.noisy else ''}",
+            "–" if latency is None else f"{latency.p50_ms:.3f}",
+            f"{trial.costs.params:,}",
+            f"{trial.costs.macs / 1e6:.2f} M",
+            str(trial.costs.resolution),
+            "\n".join(stages) if wide else trial.architecture.id,
+        )
+    console.print(table)
+    console.print(f"hypervolume {study.hypervolume:.4f}   (~ a noisy latency)", highlight=False)

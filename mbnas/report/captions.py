@@ -1,0 +1,66 @@
+"""What a reader sees in each figure and how to read it, in a sentence or two."""
+
+from __future__ import annotations
+
+from mbnas.report.groups import groups, seen_accuracy
+from mbnas.report.words import QUANTITIES, amount, limit, percent, plural
+from mbnas.search import Study
+
+KNEE_RULE = (
+    "The ring marks the knee, where one more unit of cost begins to buy little: the member of the"
+    " front farthest above the straight line between its ends, both axes scaled to 0–1."
+)
+
+
+def front_caption(study: Study) -> str:
+    """How to read the front plot."""
+    goals = study.record.goals
+    noun = QUANTITIES[goals.cost].noun
+    said = [f"Each mark is one network; up and to the left is better ({noun} low, accuracy high)."]
+    if study.front:
+        said.append("The line joins the front, the networks that no other beats in both.")
+        said.append(KNEE_RULE)
+        if goals.cost == "latency_ms":
+            said.append("Horizontal bars are the 95% interval of the latency.")
+    ends = groups(study)
+    if any(seen_accuracy(trial) is None for trials in ends.values() for trial in trials):
+        said.append(
+            "The strip below holds networks without an accuracy; at its right end, those whose"
+            f" {noun} was never measured."
+        )
+    others = [limit(bound) for bound in goals.limits if bound.quantity != goals.cost]
+    if others:
+        said.append(f"Also limited, but on no axis here: {', '.join(others)}.")
+    return " ".join(said)
+
+
+def hypervolume_caption(study: Study) -> str:
+    """How to read the hypervolume."""
+    record = study.record
+    cost = record.goals.cost
+    return (
+        "The area under the front, up to a reference point that was fixed when the study was"
+        f" created: accuracy {percent(record.reference_accuracy)},"
+        f" {amount(cost, record.reference_cost)}. Each mark is a trial that improved the front;"
+        " where the line has long been flat, more trials would likely bring little."
+    )
+
+
+def choices_caption(study: Study) -> str:
+    """How to read the shares of the choices."""
+    return (
+        f"Blue: how many of the front's {plural(len(study.front), 'network')} took each option."
+        " Grey behind it: the share among all evaluated networks. Tick: what chance would give."
+        " Choices that the front is most decided on come first; with a small front, take weak"
+        " preferences lightly."
+    )
+
+
+def curves_caption(study: Study) -> str:
+    """How to read the training curves."""
+    cost = QUANTITIES[study.record.goals.cost].noun
+    return (
+        f"Validation accuracy after each epoch, one line for each network on the front, from low"
+        f" {cost} (orange) to high (blue). Curves that still rise at the end would gain from longer"
+        " training."
+    )

@@ -1,0 +1,130 @@
+"""What was searched, on what and how: the report's head, as terms and sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from mbnas.report.words import QUANTITIES, amount, limit, percent, plural
+from mbnas.search import Study, knee
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One term and what is to be said of it, as plain text, one line an entry."""
+
+    term: str
+    lines: tuple[str, ...]
+
+
+def summary(study: Study) -> list[Fact]:
+    """The few figures that a reader looks for first; the first line of each is the figure."""
+    reused = sum(trial.status == "reused" for trial in study.trials)
+    evaluated = len(study.trials) - reused
+    members, cost = study.front, study.record.goals.cost
+    facts = [
+        Fact("networks evaluated", (f"{evaluated:,}", f"and {plural(reused, 'repeat')} reused")),
+        Fact("on the front", (f"{len(members):,}", "no other is better in both")),
+    ]
+    if members:
+        best, cheap, middle = members[-1], members[0], knee(members, study.record.goals)
+        named = (("most accurate", best), ("knee", middle), ("cheapest", cheap))
+        facts += [
+            Fact(name, (percent(trial.accuracy), f"at {amount(cost, trial.value(cost))}"))
+            for name, trial in named
+        ]
+    return facts
+
+
+def lead(study: Study) -> str:
+    """The search in one sentence."""
+    record = study.record
+    return (
+        f"Networks from the space {study.space.name} ({_points(study.space.size)}) for"
+        f" {record.data.spec}, {plural(len(record.data.classes), 'class', 'classes')}:"
+        f" high accuracy at low {QUANTITIES[record.goals.cost].noun}."
+    )
+
+
+def facts(study: Study) -> list[Fact]:
+    """Everything that the result depends on."""
+    record, space = study.record, study.space
+    return [
+        Fact(
+            "Search space",
+            (space.name, f"{_points(space.size)} from {plural(len(space.choices), 'choice')}"),
+        ),
+        Fact("Goal", _goal(study)),
+        _data(study),
+        Fact("Training", _recipe(study)),
+        Fact("Latency", _latency(study)),
+        Fact("Trials", _statuses(study)),
+        Fact(
+            "Sampler",
+            (
+                f"{record.sampler}, seed {record.seed}",
+                f"created {record.created:%Y-%m-%d %H:%M %Z}",
+            ),
+        ),
+        Fact("Versions", (", ".join(f"{name} {it}" for name, it in record.versions.items()),)),
+    ]
+
+
+def _points(size: int) -> str:
+    return plural(size, "point") if size < 1_000_000 else f"{size:.2g} points"
+
+
+def _goal(study: Study) -> tuple[str, ...]:
+    goals = study.record.goals
+    limits = [limit(bound) for bound in goals.limits]
+    return (
+        f"high accuracy, low {QUANTITIES[goals.cost].noun}",
+        "limits: " + ", ".join(limits) if limits else "no limits",
+    )
+
+
+def _data(study: Study) -> Fact:
+    data = study.record.data
+    sizes = ", ".join(f"{size:,} {part}" for part, size in data.sizes.items())
+    opened = len(study.record.test_openings)
+    test = f"test part opened {plural(opened, 'time')}" if opened else "test part never opened"
+    lines = (
+        f"{data.spec}, {plural(len(data.classes), 'class', 'classes')}: {_some(data.classes)}",
+        f"images: {sizes}",
+        f"accuracy is of the validation part; {test}",
+    )
+    return Fact("Data", lines)
+
+
+def _some(names: tuple[str, ...], most: int = 10) -> str:
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
+
+
+def _recipe(study: Study) -> tuple[str, ...]:
+    recipe = study.record.recipe
+    batch = str(recipe.batch_size or "chosen by size")
+    return (
+        f"{plural(recipe.epochs, 'epoch')}, batch {batch}",
+        f"SGD, peak rate {recipe.learning_rate:g}, momentum {recipe.momentum:g},"
+        f" weight decay {recipe.weight_decay:g}, label smoothing {recipe.label_smoothing:g},"
+        f" warm-up {recipe.warm_up:.0%}",
+    )
+
+
+def _latency(study: Study) -> tuple[str, ...]:
+    host = study.record.host
+    governor = f", governor {host.governor}" if host.governor else ""
+    return (
+        f"{host.cpu}, {plural(host.cores, 'core')}, {host.system}{governor}",
+        f"ONNX Runtime {host.onnxruntime}, batch 1, {plural(host.threads, 'thread')};"
+        " 20% quantile of single runs",
+    )
+
+
+def _statuses(study: Study) -> tuple[str, ...]:
+    words = {"untrained": "untrained (a limit was broken)", "stopped": "stopped early"}
+    counts = Counter[str](trial.status for trial in study.trials)
+    order = ("trained", "untrained", "stopped", "failed", "reused")
+    said = [f"{counts[status]:,} {words.get(status, status)}" for status in order if counts[status]]
+    return (", ".join(said) or "none yet",)

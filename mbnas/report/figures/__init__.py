@@ -1,0 +1,12 @@
+"""The figures of a study, for the report and for whatever else draws one.
+
+Each function takes a study and gives a Plotly figure in light colours; `mbnas.report.style.DARK`
+says how it looks on a dark page.
+"""
+
+from mbnas.report.figures.choices import choices_figure
+from mbnas.report.figures.curves import curves_figure
+from mbnas.report.figures.front import front_figure
+from mbnas.report.figures.hypervolume import hypervolume_figure
+
+__all__ = ["choices_figure", "curves_figure", "front_figure", "hypervolume_figure"]

@@ -1,0 +1,100 @@
+"""Quantities in words: labels, units and figures that a reader takes in at a glance."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from mbnas.search import Limit, Trial
+
+SPACE = "\u00a0"  # a figure and its unit stay on one line
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """How a recorded quantity is spoken of.
+
+    Attributes:
+        noun: In a sentence.
+        axis: On an axis, with its unit.
+        unit: After a value; empty where the noun says it.
+    """
+
+    noun: str
+    axis: str
+    unit: str
+
+
+QUANTITIES = {
+    "accuracy": Quantity("accuracy", "validation accuracy", ""),
+    "latency_ms": Quantity("latency", "latency (ms)", "ms"),
+    "p90_ms": Quantity("p90 latency", "p90 latency (ms)", "ms"),
+    "params": Quantity("parameters", "parameters", "parameters"),
+    "macs": Quantity("MACs", "multiply-accumulates (MACs)", "MACs"),
+    "size_bytes": Quantity("size", "size (bytes)", "bytes"),
+    "resolution": Quantity("resolution", "resolution (px)", "px"),
+}
+
+
+def escaped(text: object) -> str:
+    """Text for HTML content and for Plotly's labels, which read a few tags too."""
+    return html.escape(str(text), quote=False)
+
+
+def percent(fraction: float | None) -> str:
+    """An accuracy in [0, 1] as `97.43%`."""
+    return "–" if fraction is None else f"{fraction:.2%}"
+
+
+def digits(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:#.3g}"
+
+
+def count(value: float) -> str:
+    """A number as `950`, `12.3 k`, `4.56 M` or `7.89 G`."""
+    for size, letter in ((1e12, ""), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value:.2e}" if not letter else f"{digits(value / size)}{SPACE}{letter}"
+    return f"{value:g}"
+
+
+def size(value: float) -> str:
+    """A number of bytes as `52.1 kB`."""
+    figure, _, prefix = count(value).partition(SPACE)
+    return f"{figure}{SPACE}{prefix}B"
+
+
+def amount(quantity: str, value: float | None) -> str:
+    """A value of a quantity with its unit."""
+    if value is None:
+        return "–"
+    if quantity == "accuracy":
+        return percent(value)
+    if quantity == "size_bytes":
+        return size(value)
+    if quantity == "resolution":
+        return f"{value:g}{SPACE}px"
+    figure = digits(value) if quantity.endswith("_ms") else count(value)
+    return f"{figure}{SPACE}{QUANTITIES[quantity].unit}"
+
+
+def limit(bound: Limit) -> str:
+    """A limit as `latency ≤ 2 ms`, exactly as it was given."""
+    quantity = QUANTITIES[bound.quantity]
+    unit = "" if quantity.unit == quantity.noun else SPACE + quantity.unit
+    return f"{quantity.noun} ≤{SPACE}{bound.most:,.10g}{unit}"
+
+
+def interval(trial: Trial) -> str:
+    """The latency's 95 % interval as `0.210–0.216`."""
+    if trial.latency is None:
+        return "–"
+    return f"{digits(trial.latency.low_ms)}–{digits(trial.latency.high_ms)}"
+
+
+def plural(number: int, noun: str, many: str | None = None) -> str:
+    """`1 network`, `2 networks`."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"

@@ -1,0 +1,63 @@
+"""Writing the report and its two tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas
+
+from mbnas.errors import StudyError
+from mbnas.network import costs
+from mbnas.report.page import page
+from mbnas.search import Study, Trial
+from mbnas.search.folder import write_atomically
+from mbnas.search.study import row
+
+FRONT_FILE = "front.csv"
+TRIALS_FILE = "trials.csv"
+
+
+def write_report(study: Study, path: Path | None = None) -> Path:
+    """Writes one HTML file that works offline, and `front.csv` and `trials.csv` beside it.
+
+    Args:
+        study: The study as it stands.
+        path: The HTML file; by default `report.html` in the study's folder.
+
+    Returns:
+        The HTML file.
+
+    Raises:
+        StudyError: the files cannot be written.
+    """
+    path = path or study.folder.report_file
+    columns = _columns(study)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for name, table in (
+            (FRONT_FILE, study.front_dataframe()),
+            (TRIALS_FILE, study.to_dataframe()),
+        ):
+            _write_table(path.with_name(name), table.reindex(columns=columns))
+        write_atomically(path, page(study).encode())
+    except OSError as error:
+        raise StudyError(f"{path}: the report cannot be written ({error.strerror})") from None
+    return path
+
+
+def _write_table(path: Path, table: pandas.DataFrame) -> None:
+    write_atomically(path, table.to_csv(index=False, lineterminator="\n").encode())
+
+
+def _columns(study: Study) -> list[str]:
+    """The tables' columns, which an empty table has too."""
+    params = {choice.name: choice.labels[0] for choice in study.space.choices}
+    architecture = study.space.architecture(params)
+    example = Trial(
+        number=0,
+        params=params,
+        architecture=architecture,
+        status="untrained",
+        costs=costs(architecture.lower()),
+    )
+    return list(row(example))
