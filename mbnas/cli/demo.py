@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb."""
-    study_folder = arguments.out / "study"
+    study_folder = arguments.out / "digits"
     space = mbnas.load_space("digits_tiny")
     print(f"searching {space.size:,} small networks on handwritten digits, in {study_folder}")
     recipe = mbnas.Recipe(epochs=EPOCHS)

@@ -54,6 +54,7 @@ class _Lines:
             f"  hypervolume {snapshot.hypervolume:.4f}{left}"
         )
         self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.file.flush()  # into a file or a pipe too, a line is there when it is said
 
 
 class _Display:

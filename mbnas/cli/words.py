@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +31,7 @@ def front_table(study: mbnas.Study) -> None:
     knee = mbnas.knee(members, study.record.goals).number
     console = Console()
     wide = console.width >= WIDE
-    table = Table(title=f"The front: {len(members)} of {len(study.trials)} trials")
+    table = Table(box=SIMPLE_HEAD, title=f"The front: {len(members)} of {len(study.trials)} trials")
     for name in ("trial", "accuracy", "latency ms", "p50", "params", "MACs", "px"):
         table.add_column(name, justify="right")
     table.add_column("architecture" if wide else "id", no_wrap=True)

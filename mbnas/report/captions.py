@@ -22,12 +22,14 @@ def front_caption(study: Study) -> str:
         said.append(KNEE_RULE)
         if goals.cost == "latency_ms":
             said.append("Horizontal bars are the 95% interval of the latency.")
-    ends = groups(study)
-    if any(seen_accuracy(trial) is None for trials in ends.values() for trial in trials):
-        said.append(
-            "The strip below holds networks without an accuracy; at its right end, those whose"
-            f" {noun} was never measured."
-        )
+    found = groups(study)
+    silent = [t for trials in found.values() for t in trials if seen_accuracy(t) is None]
+    if found["stopped"]:
+        said.append("Stopped networks stand at the accuracy they had come to.")
+    if silent:
+        said.append("The strip below holds networks without an accuracy.")
+    if any(trial.value(goals.cost) is None for trial in silent):
+        said.append(f"Those at its right end have no measured {noun} either.")
     others = [limit(bound) for bound in goals.limits if bound.quantity != goals.cost]
     if others:
         said.append(f"Also limited, but on no axis here: {', '.join(others)}.")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from mbnas.report.words import QUANTITIES, amount, limit, percent, plural
 from mbnas.search import Study, knee
 
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -71,7 +73,10 @@ def facts(study: Study) -> list[Fact]:
 
 
 def _points(size: int) -> str:
-    return plural(size, "point") if size < 1_000_000 else f"{size:.2g} points"
+    if size < 1_000_000:
+        return plural(size, "point")
+    mantissa, exponent = f"{size:.1e}".split("e+")
+    return f"{mantissa} × 10{exponent.lstrip('0').translate(_RAISED)} points"
 
 
 def _goal(study: Study) -> tuple[str, ...]:

@@ -11,7 +11,7 @@
   const config = {
     responsive: true,
     displaylogo: false,
-    displayModeBar: touch.matches ? false : "hover",
+    displayModeBar: !touch.matches,
     // Named one by one: others among Plotly's buttons send the figure to its cloud.
     modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
     toImageButtonOptions: { format: "svg", filename: document.title },
@@ -47,6 +47,7 @@
   // Little room: a long legend or a tall label would cover the plot; the panel below says it all.
   function narrow(figure) {
     if (figure.data.length > 8) figure.layout.showlegend = false;
+    figure.layout.margin.r = 8;
     for (const trace of figure.data) {
       if (trace.customdata) trace.hovertext = trace.hovertext.map(first);
     }

@@ -24,7 +24,8 @@ WIDE_COLUMNS = 2
 def page(study: Study) -> str:
     """The whole document."""
     # Hashes of the scripts, not the words "any inline script", so that none but ours can run.
-    scripts = [get_plotlyjs().replace("\r\n", "\n"), _file("page.js")]
+    plotly = [get_plotlyjs().replace("\r\n", "\n")] if study.trials else []
+    scripts = [*plotly, _file("page.js")]
     allowed = " ".join(f"'sha256-{_hash(script)}'" for script in scripts)
     policy = (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline';"

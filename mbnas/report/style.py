@@ -72,7 +72,6 @@ MARKS: dict[Group, Mark] = {
 
 def new_figure(height: int) -> go.Figure:
     """An empty figure in the common look, `height` pixels high and as wide as its place."""
-    figure = go.Figure()
     axis = {
         "gridcolor": RULE,
         "linecolor": AXIS,
@@ -83,8 +82,9 @@ def new_figure(height: int) -> go.Figure:
         "title": {"font": {"size": 13, "color": MUTED}, "standoff": 12},
         "tickfont": {"size": 12, "color": MUTED},
     }
+    # In place of Plotly's own template, whose colours would be neither ours nor exchanged.
+    figure = go.Figure(layout={"template": {"layout": {"xaxis": axis, "yaxis": axis}}})
     figure.update_layout(
-        template={"layout": {"xaxis": axis, "yaxis": axis}},
         height=height,
         autosize=True,
         margin={"l": 76, "r": 20, "t": 16, "b": 56},

@@ -56,7 +56,7 @@ def digits(value: float) -> str:
 def count(value: float) -> str:
     """A number as `950`, `12.3 k`, `4.56 M` or `7.89 G`."""
     for size, letter in ((1e12, ""), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
+        if value >= 0.9995 * size:  # 999,999 is 1.00 M and not 1,000 k
             return f"{value:.2e}" if not letter else f"{digits(value / size)}{SPACE}{letter}"
     return f"{value:g}"
 

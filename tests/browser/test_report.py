@@ -1,0 +1,103 @@
+"""The report as a reader meets it: a file opened from disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from browser.conftest import Browser
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+pytestmark = pytest.mark.browser
+
+PLOTS = ("front", "hypervolume", "choices", "curves")
+
+
+def test_plots_are_drawn_from_this_file_alone(browser: Browser, report: Path) -> None:
+    browser.requests()
+    browser.open(report)
+    for name in PLOTS:
+        assert browser.ask(f"document.querySelectorAll('#{name} svg.main-svg').length") > 0
+        assert browser.ask(f"document.querySelectorAll('#{name} .trace, #{name} .point').length")
+    own = [url for url in browser.requests() if not url.startswith(("data:", "blob:"))]
+    assert own == [report.as_uri()]
+    assert browser.problems() == []
+    titles = browser.ask(
+        "[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title ?? '')"
+    )
+    assert titles
+    assert not [title for title in titles if "cloud" in title.lower() or "edit" in title.lower()]
+    assert browser.ask("document.querySelectorAll('.plotlyjsicon, a[href^=http]').length") == 0
+
+
+def test_pointing_at_a_network_says_what_it_is(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    front = browser.driver.find_element(By.ID, "front")
+    browser.ask("document.getElementById('front').scrollIntoView()")
+    spot = browser.ask(
+        "(() => { const f = document.getElementById('front'), l = f._fullLayout,"
+        " t = f.data.find(t => t.meta === 'front'), r = f.getBoundingClientRect();"
+        " return [l.xaxis._offset + l.xaxis.d2p(t.x[0]) - r.width / 2,"
+        " l.yaxis._offset + l.yaxis.d2p(t.y[0]) - r.height / 2, t.customdata[0]]; })()"
+    )
+    ActionChains(browser.driver).move_to_element_with_offset(front, spot[0], spot[1]).perform()
+    browser.wait("document.querySelector('#front .hovertext') !== null")
+    shown = browser.ask("document.querySelector('#front .hovertext').textContent")
+    assert f"trial {spot[2]}" in shown
+    assert "accuracy" in shown
+    ActionChains(browser.driver).click().perform()
+    browser.wait("!document.getElementById('picked').hidden")
+    kept = browser.driver.find_element(By.ID, "picked").text
+    assert f"trial {spot[2]}" in kept
+    assert "stem" in kept
+    assert browser.problems() == []
+
+
+def test_the_front_is_walked_by_keyboard(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    front = browser.driver.find_element(By.ID, "front")
+    trials = browser.ask(
+        "document.getElementById('front').data.find(t => t.meta === 'front').customdata"
+    )
+    picked = browser.driver.find_element(By.ID, "picked")
+    for key, trial in ((Keys.ARROW_RIGHT, 0), (Keys.ARROW_RIGHT, 1), (Keys.ARROW_LEFT, 0)):
+        front.send_keys(key)
+        assert f"trial {trials[trial]} ·" in picked.text
+    button = browser.driver.find_element(By.CSS_SELECTOR, f"[data-trial='{trials[-1]}'][type]")
+    button.send_keys(Keys.ENTER)
+    assert f"trial {trials[-1]} ·" in picked.text
+    assert browser.problems() == []
+
+
+def test_dark_and_light_follow_the_reader_at_once(browser: Browser, report: Path) -> None:
+    colour = "getComputedStyle(document.body).backgroundColor"
+    text = "document.getElementById('front').layout.font.color"
+    browser.open(report)
+    light = (browser.ask(colour), browser.ask(text))
+    browser.prefer("dark")
+    browser.wait(f"{text} !== '{light[1]}'")
+    assert browser.ask(colour) != light[0]
+    browser.prefer("light")
+    browser.wait(f"{text} === '{light[1]}'")
+    assert browser.problems() == []
+
+
+def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, report: Path) -> None:
+    browser.open(report, width=390)
+    for element in browser.driver.find_elements(By.TAG_NAME, "details"):
+        browser.driver.execute_script("arguments[0].open = true", element)
+    for width in (390, 320):
+        browser.resize(width)
+        browser.wait(f"document.querySelector('#front .main-svg').clientWidth < {width}")
+        for name in PLOTS:
+            assert browser.ask(f"document.querySelector('#{name} .main-svg').clientWidth") < width
+        assert browser.ask("document.documentElement.scrollWidth") <= width
+    assert browser.problems() == []
+
+
+def test_an_empty_study_is_a_clear_page(browser: Browser, empty_report: Path) -> None:
+    browser.open(empty_report)
+    assert "No trials yet" in browser.driver.find_element(By.TAG_NAME, "main").text
+    assert browser.problems() == []

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mbnas.data import load_data
+from mbnas.errors import DataError
+
+
+def refused(path: Path, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        load_data(f"folder:{path}").decode("train", 4)
+    text = str(caught.value)
+    assert text.startswith(f"folder:{path}: ")
+    assert message in text
+    assert "\n" not in text
+
+
+def test_class_folders_are_dealt_into_three(photos: Path):
+    data = load_data(f"folder:{photos}")
+    assert data.classes == ("cat", "dog")
+    assert data.sizes == {"train": 12, "validation": 4, "test": 4}
+    assert (data.flip, data.crop) == (True, True)
+    assert data.duplicates == ()
+
+
+def test_given_parts_are_kept(parted: Path):
+    data = load_data(f"folder:{parted}")
+    assert data.sizes == {"train": 16, "validation": 4, "test": 8}
+    names = [data.source.names[index] for index in data.parts["test"]]
+    assert all(name.startswith("test/") for name in names)
+
+
+@pytest.mark.parametrize("spelling", ["validation", "val", "Valid"])
+def test_a_given_validation_part_is_kept(parted: Path, make_images, spelling: str):
+    make_images(parted, [f"{spelling}/cat/a.png", f"{spelling}/dog/b.png"])
+    assert load_data(f"folder:{parted}").sizes == {"train": 20, "validation": 2, "test": 8}
+
+
+def test_without_a_test_folder_the_test_is_taken_from_train(parted: Path):
+    (parted / "test").rename(parted / "val")
+    assert load_data(f"folder:{parted}").sizes == {"train": 16, "validation": 8, "test": 4}
+
+
+def test_train_alone_is_a_wrapping_folder(parted: Path):
+    shutil.rmtree(parted / "test")
+    assert load_data(f"folder:{parted}").sizes == {"train": 12, "validation": 4, "test": 4}
+
+
+def test_train_may_be_a_class(tmp_path: Path, make_images):
+    names = [f"{vehicle}/{n}.png" for vehicle in ("bus", "train") for n in range(5)]
+    assert load_data(f"folder:{make_images(tmp_path, names)}").classes == ("bus", "train")
+
+
+def test_a_zip_is_read_like_its_folder_in_any_order(parted: Path, tmp_path: Path, zip_folder):
+    expected = load_data(f"folder:{parted}")
+    wrapped = zip_folder(parted, tmp_path / "wrapped.zip", prefix="data/", backwards=True)
+    for archive in (zip_folder(parted, tmp_path / "plain.zip"), wrapped):
+        data = load_data(f"folder:{archive}")
+        assert data.digest() == expected.digest()
+        images = data.decode("train", 4).images
+        assert (images == expected.decode("train", 4).images).all()
+
+
+def test_the_order_of_the_file_system_does_not_matter(photos: Path, monkeypatch):
+    expected = load_data(f"folder:{photos}").digest()
+    walk = os.walk
+    monkeypatch.setattr(
+        os, "walk", lambda *a, **k: [(p, b[::-1], n[::-1]) for p, b, n in list(walk(*a, **k))[::-1]]
+    )
+    assert load_data(f"folder:{photos}").digest() == expected
+
+
+def test_a_wrapping_folder_is_looked_through(photos: Path, tmp_path: Path):
+    shutil.move(photos, tmp_path / "outer" / "photos")
+    (tmp_path / "outer" / "README.md").write_text("about")
+    assert load_data(f"folder:{tmp_path / 'outer'}").classes == ("cat", "dog")
+
+
+def test_what_is_no_image_takes_no_part(photos: Path):
+    expected = load_data(f"folder:{photos}").digest()
+    for name in (
+        "cat/Thumbs.db",
+        "cat/.DS_Store",
+        "cat/notes.txt",
+        "dog/labels.csv",
+        "dog/a.xyz",
+        "__MACOSX/cat/._1.png",
+        ".hidden/cat/1.png",
+        "overview.png",
+    ):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(b"no image")
+    assert load_data(f"folder:{photos}").digest() == expected
+
+
+def test_images_may_stand_deeper_in_a_class(photos: Path, make_images):
+    make_images(photos, ["cat/indoors/1.PNG"])
+    assert "cat/indoors/1.PNG" in load_data(f"folder:{photos}").source.names
+
+
+def test_linked_class_folders_are_followed(photos: Path, tmp_path: Path):
+    shutil.move(photos / "cat", tmp_path / "elsewhere")
+    (photos / "cat").symlink_to(tmp_path / "elsewhere")
+    assert sum(load_data(f"folder:{photos}").sizes.values()) == 20
+
+
+def test_home_is_expanded(photos: Path, monkeypatch):
+    monkeypatch.setenv("HOME", str(photos.parent))
+    assert load_data("folder:~/photos").classes == ("cat", "dog")
+
+
+def test_a_data_set_can_be_sent_to_another_process(photos: Path):
+    data = load_data(f"folder:{photos}")
+    copy = pickle.loads(pickle.dumps(data))
+    assert (copy.decode("test", 4).images == data.decode("test", 4).images).all()
+
+
+def test_a_missing_path(tmp_path: Path):
+    refused(tmp_path / "gone", f"{tmp_path / 'gone'} is not there; give a folder or a zip")
+
+
+def test_a_damaged_zip(photos: Path, tmp_path: Path, zip_folder):
+    archive = zip_folder(photos, tmp_path / "cut.zip")
+    archive.write_bytes(archive.read_bytes()[:-100])
+    refused(archive, f"{archive} is no zip, or a damaged one (File is not a zip file); copy it")
+
+
+def test_a_damaged_image_in_a_zip(photos: Path, tmp_path: Path, zip_folder):
+    archive = zip_folder(photos, tmp_path / "flipped.zip")
+    content = bytearray(archive.read_bytes())
+    with zipfile.ZipFile(archive) as packed:
+        for entry in packed.infolist():
+            content[entry.header_offset + 30 + len(entry.filename) + 50] ^= 0xFF
+    archive.write_bytes(content)
+    refused(archive, "(Bad CRC-32 for file 'cat/")
+
+
+def test_an_encrypted_zip(photos: Path, tmp_path: Path, zip_folder):
+    archive = zip_folder(photos, tmp_path / "locked.zip")
+    content = archive.read_bytes()
+    # The first flag bit of a central directory entry says that it is encrypted.
+    place = content.index(b"PK\x01\x02") + 8
+    archive.write_bytes(content[:place] + b"\x01" + content[place + 1 :])
+    refused(archive, f"{archive} is encrypted; give an open zip or a folder")
+
+
+def test_no_class_folders(tmp_path: Path, make_images):
+    make_images(tmp_path, ["1.png", "2.png"])
+    refused(tmp_path, f"{tmp_path} has no class folders; give <class>/<image>, or train/<class>")
+
+
+def test_one_class_only(tmp_path: Path, make_images):
+    make_images(tmp_path, ["cat/1.png", "cat/2.png"])
+    refused(tmp_path, "only one class, 'cat'; a classifier needs at least two class folders")
+
+
+def test_an_empty_class(photos: Path):
+    (photos / "emu").mkdir()
+    refused(photos, "class 'emu' has no image in train; add at least one, or remove the class")
+
+
+def test_a_class_only_in_test(parted: Path, make_images):
+    make_images(parted, ["test/emu/1.png"])
+    refused(parted, "class 'emu' stands in test but not in train; add it to train or remove it")
+
+
+def test_a_class_without_a_test_image(parted: Path):
+    shutil.rmtree(parted / "test" / "dog")
+    refused(parted, "class 'dog' has no image in test; add at least one")
+
+
+def test_test_without_train(parted: Path):
+    (parted / "train").rename(parted / "val")
+    refused(parted, "test, val but no train folder; give <class>/<image>, or train/")
+
+
+def test_one_part_under_two_names(parted: Path, make_images):
+    make_images(parted, ["val/cat/1.png", "validation/cat/2.png"])
+    refused(parted, "test, train, val, validation name one part twice; keep one of them")
+
+
+def test_a_file_in_two_given_parts(parted: Path):
+    shutil.copy(parted / "train/dog/3.png", parted / "test/dog/copy.png")
+    message = "images of test stand in another part too: train/dog/3.png = test/dog/copy.png;"
+    with pytest.raises(DataError, match=message):
+        load_data(f"folder:{parted}")
+
+
+def test_copies_in_one_class_are_dealt_together(photos: Path):
+    for number in range(5):
+        shutil.copy(photos / f"cat/{number}.png", photos / f"cat/copy{number}.png")
+    for seed in range(5):
+        data = load_data(f"folder:{photos}", seed=seed)
+        home = {data.source.names[i]: part for part in data.sizes for i in data.parts[part]}
+        assert all(home[f"cat/{n}.png"] == home[f"cat/copy{n}.png"] for n in range(5))
+
+
+def test_one_file_in_two_classes_and_parts(photos: Path):
+    for number in range(10):
+        shutil.copy(photos / f"cat/{number}.png", photos / f"dog/{number}.png")
+    refused(photos, "stand in another part too: ")
+
+
+def test_an_unlistable_folder_is_refused(photos: Path, monkeypatch):
+    def walk(path, onerror, followlinks):
+        onerror(PermissionError(13, "Permission denied", str(path)))
+        return []
+
+    monkeypatch.setattr(os, "walk", walk)
+    refused(photos, f"{photos} cannot be listed ([Errno 13] Permission denied")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": -1}, "seed -1; it must be at least 0"),
+        ({"validation": 0}, "validation 0 and test 0.2; they must be fractions"),
+        ({"validation": 0.5, "test": 0.5}, "validation 0.5 and test 0.5; they must be fractions"),
+        ({"subset": 17}, "a subset of 17 images; it must be at least 4"),
+    ],
+)
+def test_options_that_cannot_be(photos: Path, options, message):
+    with pytest.raises(DataError, match=message):
+        load_data(f"folder:{photos}", **options)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("cifr10:data", "cifr10:data: no data source 'cifr10'; did you mean cifar10?"),
+        ("diggits", "diggits: no data source 'diggits'; did you mean digits?"),
+        (
+            "qqq:data",
+            r"'qqq'; write one of these \(there are digits, folder:PATH and, as NAME:ROOT, c",
+        ),
+        ("folder:", "folder:: no path; write folder:PATH"),
+        ("CIFAR10", "CIFAR10: no path; write cifar10:ROOT"),
+        ("digits:here", "digits:here: digits takes no path; write digits"),
+    ],
+)
+def test_an_unknown_spec_names_what_there_is(spec, message):
+    with pytest.raises(DataError, match=message):
+        load_data(spec)
+
+
+def test_a_bare_path_gets_the_hint(photos: Path):
+    with pytest.raises(DataError, match=f"in that place write folder:{photos}"):
+        load_data(str(photos))

@@ -1,0 +1,100 @@
+"""torchvision's data sets, from tiny files in torchvision's own formats on disk."""
+
+from __future__ import annotations
+
+import inspect
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torchvision.datasets
+
+from mbnas.data import load_data
+from mbnas.data.sources.vision import PUBLISHED
+from mbnas.errors import DataError
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+def write_mnist(root: Path) -> None:
+    for part, count in (("train", 100), ("t10k", 20)):
+        labels = np.arange(count) % 10
+        images = np.broadcast_to(labels[:, None, None] * 20, (count, 28, 28))
+        write_idx(root / f"MNIST/raw/{part}-images-idx3-ubyte", images)
+        write_idx(root / f"MNIST/raw/{part}-labels-idx1-ubyte", labels)
+
+
+def test_mnist_keeps_its_test_part_and_images_meet_their_labels(tmp_path: Path):
+    write_mnist(tmp_path)
+    data = load_data(f"MNIST:{tmp_path}")
+    assert data.sizes == {"train": 80, "validation": 20, "test": 20}
+    assert data.classes[0] == "0 - zero"
+    assert data.flip is False
+    for part in data.sizes:
+        decoded = data.decode(part, 14)
+        assert decoded.images.shape == (data.sizes[part], 3, 14, 14)
+        assert (decoded.images[:, 0, 7, 7] == decoded.labels * 20).all()
+    assert data.digest() == load_data(f"mnist:{tmp_path}/").digest()
+
+
+def test_a_file_cut_short_is_told(tmp_path: Path):
+    write_mnist(tmp_path)
+    images = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:-1])
+    with pytest.raises(DataError, match=f"torchvision finds no whole MNIST in {tmp_path}; get it"):
+        load_data(f"mnist:{tmp_path}")
+
+
+def test_a_data_set_without_parts_is_dealt_into_three(tmp_path: Path, make_images):
+    names = [f"eurosat/2750/{land}/{n}.png" for land in ("Forest", "River") for n in range(10)]
+    make_images(tmp_path, names)
+    data = load_data(f"eurosat:{tmp_path}")
+    assert data.classes == ("Forest", "River")
+    assert data.sizes == {"train": 12, "validation": 4, "test": 4}
+    assert data.decode("test", 4).images.shape == (4, 3, 4, 4)
+
+
+def test_three_published_parts_are_kept(tmp_path: Path, make_images):
+    texts = tmp_path / "dtd/dtd/labels"
+    texts.mkdir(parents=True)
+    for part, count in (("train", 4), ("val", 2), ("test", 3)):
+        names = [
+            f"{kind}/{kind}_{part}{n}.jpg" for kind in ("dotted", "lined") for n in range(count)
+        ]
+        make_images(tmp_path / "dtd/dtd/images", names)
+        (texts / f"{part}1.txt").write_text("\n".join(names))
+    data = load_data(f"dtd:{tmp_path}")
+    assert data.classes == ("dotted", "lined")
+    assert data.sizes == {"train": 8, "validation": 4, "test": 6}
+    assert data.decode("validation", 4).labels.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_missing_files_tell_how_to_get_them(name: str, tmp_path: Path):
+    called = PUBLISHED[name].name
+    with pytest.raises(DataError) as caught:
+        load_data(f"{name}:{tmp_path}")
+    text = str(caught.value)
+    assert text.startswith(
+        f"{name}:{tmp_path}: torchvision finds no whole {called} in {tmp_path}; "
+    )
+    call = text.split("get it with ")[1]
+    assert call.startswith(f"torchvision.datasets.{called}('{tmp_path}', ")
+    assert call.endswith("download=True)")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_published_data_set_takes_the_arguments_of_its_parts(name: str):
+    constructor = getattr(torchvision.datasets, PUBLISHED[name].name)
+    for arguments in PUBLISHED[name].arguments.values():
+        inspect.signature(constructor).bind("root", **arguments, download=True)
+    assert f"self.{PUBLISHED[name].labels}" in "".join(
+        inspect.getsource(kind)
+        for kind in constructor.__mro__
+        if kind.__module__.startswith("torchvision.datasets")
+    )

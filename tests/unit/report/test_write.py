@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas
+import pytest
+from pandas.testing import assert_frame_equal
+
+from mbnas.errors import StudyError
+from mbnas.report import write_report
+from mbnas.search import Study
+
+
+def test_by_default_it_lies_in_the_studys_folder(mixed: Study) -> None:
+    written = write_report(mixed)
+    assert written == mixed.folder.report_file
+    assert written.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert (mixed.folder.path / "front.csv").exists()
+    assert (mixed.folder.path / "trials.csv").exists()
+
+
+def test_the_tables_read_back_equal(mixed: Study, tmp_path: Path) -> None:
+    write_report(mixed, tmp_path / "new" / "page.html")
+    for name, expected in (
+        ("front.csv", mixed.front_dataframe()),
+        ("trials.csv", mixed.to_dataframe()),
+    ):
+        read = pandas.read_csv(
+            tmp_path / "new" / name,
+            keep_default_na=False,
+            na_values=[""],
+            dtype={"id": str},
+        )
+        for table in (read, expected):
+            assert list(table.columns) == list(expected.columns)
+        normal = [t.astype(object).where(t.notna(), None) for t in (read, expected)]
+        assert_frame_equal(*normal, check_dtype=False, rtol=1e-14)
+
+
+def test_tables_without_rows_have_their_columns(bare: Study, mixed: Study, tmp_path: Path) -> None:
+    write_report(bare, tmp_path / "report.html")
+    for name in ("front.csv", "trials.csv"):
+        read = pandas.read_csv(tmp_path / name)
+        assert len(read) == 0
+        assert list(read.columns) == list(mixed.to_dataframe().columns)
+
+
+def test_a_place_that_cannot_be_written_is_said(bare: Study, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match=r"report\.html: the report cannot be written"):
+        write_report(bare, tmp_path / "file" / "report.html")
