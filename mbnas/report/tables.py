@@ -50,7 +50,6 @@ def trials_table(study: Study) -> str:
         Column("outcome", figures=False),
         *_MEASURES,
         Column("architecture", figures=False),
-        Column("reason", figures=False),
     )
     names = {
         trial.number: mark.name for group, mark in MARKS.items() for trial in groups(study)[group]
@@ -58,15 +57,21 @@ def trials_table(study: Study) -> str:
     rows = [
         [
             str(trial.number),
-            names.get(trial.number) or f"reused from {trial.reused_from}",
+            _outcome(trial, names.get(trial.number)),
             *_measures(trial),
             _network(trial),
-            escaped(trial.reason or ""),
         ]
         for trial in study.trials
     ]
     caption = f"All {len(rows):,} trials, {len(evaluated(study)):,} of them evaluated"
     return _table("trials-table", caption, columns, rows)
+
+
+def _outcome(trial: Trial, group: str | None) -> str:
+    outcome = group or f"reused from {trial.reused_from}"
+    if not trial.reason:
+        return outcome
+    return f'{outcome}<div class="note">{escaped(trial.reason)}</div>'
 
 
 def _shown(trial: Trial, is_knee: bool) -> str:

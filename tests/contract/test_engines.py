@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from helpers import some_architectures, stripes, tiny_space
+
 from mbnas.engine import Engine, Failed, LocalEngine, Measure, Measured, Train, Trained
 from mbnas.errors import MeasureError
 from mbnas.measure.parity import ParityError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from helpers import some_architectures, tiny_space
+
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.testing import FakeLatencyMeter
 

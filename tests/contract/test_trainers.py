@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from helpers import some_architectures, stripes, tiny_space
+
 from mbnas.measure.recipe import Recipe
 from mbnas.measure.training import Epoch, TorchTrainer, Trainer
 from mbnas.testing import FakeTrainer

@@ -8,8 +8,8 @@ import threading
 
 import numpy as np
 import pytest
-
 from helpers import some_architectures, tiny_space
+
 from mbnas.errors import MeasureError
 from mbnas.measure.host import pinned, this_host, usable_cores
 from mbnas.measure.latency import _machine_lock, open_session, summarise, time_files

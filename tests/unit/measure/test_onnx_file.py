@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-
 from helpers import some_architectures, tiny_space
+
 from mbnas.measure.onnx_file import INPUT, random_weights, read_onnx_metadata, to_onnx
 from mbnas.measure.parity import ParityError, check_parity
 from mbnas.measure.training import state_arrays

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers import Images, some_architectures, stripes, tiny_space
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import Images, some_architectures, stripes, tiny_space
 from mbnas.errors import BuildError
 from mbnas.measure.images import ImageTensors, Normalisation
 from mbnas.measure.recipe import Recipe

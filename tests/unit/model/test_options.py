@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,9 @@ from unit.model.options import (
 )
 from unit.model.pairwise import all_pairs, pairs_of, pairwise
 
+from mbnas.measure.onnx_file import to_onnx
+from mbnas.measure.parity import check_parity
+from mbnas.measure.training import state_arrays
 from mbnas.model import Network, build
 from mbnas.network import Architecture, Fusion, costs
 
@@ -134,6 +138,15 @@ def check_costs(architecture: Architecture, network: Network) -> None:
         assert network(images).shape == (2, CLASSES)
 
 
+def check_onnx(architecture: Architecture, network: Network) -> None:
+    """ONNX Runtime computes from the written file what the trained module computes."""
+    weights = state_arrays(network)
+    size = architecture.resolution
+    images = np.random.default_rng(0).standard_normal((3, 3, size, size), np.float32)
+    content = to_onnx(architecture.lower(CLASSES), weights)
+    assert check_parity(architecture, weights, content, images) < 1e-4
+
+
 def case_name(case: Mapping[str, Any]) -> str:
     return f"{case['block']}-{case['fusion']}-{case['activation']}-{case['resolution']}"
 
@@ -146,6 +159,7 @@ def test_all_pairs_of_options_after_training(case: dict[str, Any]) -> None:
         name for name, gradient in largest_gradients.items() if not gradient
     ]
     check_costs(architecture, network)
+    check_onnx(architecture, network)
 
 
 def test_a_learned_weight_learns_and_a_fixed_one_does_not() -> None:

@@ -1,0 +1,278 @@
+"""Whole searches with fakes: order, limits, reuse, repetition, failures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from helpers import tiny_space
+from integration.studies import fake_search
+from optuna.samplers import BaseSampler, NSGAIIISampler, RandomSampler
+from optuna.trial import TrialState
+
+from mbnas.errors import StudyError
+from mbnas.measure.training import NonFiniteLossError
+from mbnas.network import Architecture
+from mbnas.search import (
+    SAMPLERS,
+    Found,
+    Limit,
+    SilentObserver,
+    Snapshot,
+    Study,
+    Trial,
+    maximize,
+    minimize,
+    open_study,
+)
+from mbnas.search.samplers import POPULATION_SIZE
+from mbnas.space import make_space
+from mbnas.testing import FakeLatencyMeter, FakeTrainer, fake_accuracy, fake_latency_ms
+
+
+def ids(study: Study) -> list[str]:
+    return [trial.architecture.id for trial in study.trials]
+
+
+def test_results_are_those_of_their_networks(tmp_path: Path) -> None:
+    study = fake_search(tmp_path / "study").run(trials=12)
+    assert len(study.trials) >= 12
+    for trial in study.trials:
+        assert trial.accuracy == fake_accuracy(trial.architecture)
+        assert trial.latency_ms == fake_latency_ms(trial.architecture)
+        assert trial.architecture.id == study.space.architecture(trial.params).id
+    assert study.front
+    assert study.hypervolume > 0
+
+
+def test_no_network_is_trained_twice(tmp_path: Path) -> None:
+    trainer, meter = FakeTrainer(), FakeLatencyMeter()
+    study = fake_search(tmp_path / "study", trainer=trainer, meter=meter).run(trials=80)
+    assert len(trainer.trained) == len(set(trainer.trained)) == 80
+    reused = [trial for trial in study.trials if trial.status == "reused"]
+    assert reused, "80 of 1,728 points, and many spell one network: some must repeat"
+    for trial in reused:
+        assert trial.reused_from is not None
+        source = study.trial(trial.reused_from)
+        assert source.architecture.id == trial.architecture.id
+        assert (source.accuracy, source.latency) == (trial.accuracy, trial.latency)
+    assert not set(reused) & set(study.front)
+
+
+def test_a_small_space_is_searched_to_its_end_and_no_further(tmp_path: Path) -> None:
+    space = make_space("three", resolution=8, stages=[{"width": [4, 8, 12]}])
+    study = fake_search(tmp_path / "study", space=space, sampler="random").run(trials=100)
+    assert len({trial.architecture.id for trial in study.trials}) == 3
+    assert sum(trial.status == "trained" for trial in study.trials) == 3
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_same_seed_same_networks_in_the_same_order(sampler: str, tmp_path: Path) -> None:
+    first, second, other = (
+        fake_search(tmp_path / name, sampler=sampler, seed=seed).run(trials=3 * POPULATION_SIZE)
+        for name, seed in (("first", 1), ("second", 1), ("other", 2))
+    )
+    assert ids(first) == ids(second)
+    assert ids(first) != ids(other)
+
+
+def test_three_generations_of_nsga2_learn(tmp_path: Path) -> None:
+    study = fake_search(tmp_path / "study", sampler="nsga2").run(trials=3 * POPULATION_SIZE)
+    frozen = optuna.load_study(
+        study_name="study", storage=f"sqlite:///{study.folder.database}"
+    ).get_trials()
+    generations = {trial.system_attrs.get("NSGAIISampler:generation") for trial in frozen}
+    assert {0, 1, 2} <= generations
+
+
+@pytest.mark.parametrize("sampler", [*SAMPLERS, RandomSampler(seed=3), NSGAIIISampler(seed=3)])
+def test_every_sampler_searches_under_limits(sampler: str | BaseSampler, tmp_path: Path) -> None:
+    trainer, meter = FakeTrainer(), FakeLatencyMeter()
+    study = fake_search(
+        tmp_path / "study",
+        sampler=sampler,
+        trainer=trainer,
+        meter=meter,
+        objectives=[maximize("accuracy"), minimize("latency_ms", limit=0.28)],
+        limits=[Limit("params", 4000)],
+    ).run(trials=30)
+    for trial in study.trials:
+        assert trial.latency_ms is None or trial.latency_ms == fake_latency_ms(trial.architecture)
+        if trial.costs.params > 4000:
+            assert trial.status in ("untrained", "reused")
+            assert trial.latency is None, "arithmetic alone must end it"
+            assert "params" in (trial.reason or "")
+        elif trial.latency_ms is not None and trial.latency_ms > 0.28:
+            assert trial.accuracy is None
+            assert "latency_ms" in (trial.reason or "")
+        else:
+            assert trial.accuracy is not None
+    own = [trial for trial in study.trials if trial.status != "reused"]
+    assert {trial.status for trial in own} == {"trained", "untrained"}
+    assert any(trial.latency is None for trial in own)
+    assert any(trial.latency is not None and trial.accuracy is None for trial in own)
+    assert len(trainer.trained) == sum(trial.status == "trained" for trial in own)
+    assert study.record.reference_cost == 0.28
+
+
+def test_optuna_sees_limits_as_constraints(tmp_path: Path) -> None:
+    fake_search(tmp_path / "study", limits=[Limit("params", 4000)]).run(trials=20)
+    study = optuna.load_study(
+        study_name="study", storage=f"sqlite:///{tmp_path / 'study' / 'study.db'}"
+    )
+    assert study.metric_names == ["accuracy", "latency_ms"]
+    for frozen in study.get_trials():
+        broken = frozen.user_attrs["result"]["costs"]["params"] > 4000
+        assert frozen.state == TrialState.COMPLETE
+        assert (frozen.constraints["params"] > 0) == broken
+        assert (frozen.values[0] == 0) == broken
+    assert {trial.user_attrs["result"]["status"] for trial in study.best_trials} <= {
+        "trained",
+        "reused",
+    }
+
+
+def test_a_failed_trial_keeps_its_reason_and_the_search_goes_on(tmp_path: Path) -> None:
+    def lose_some(architecture: Architecture) -> None:
+        if int(architecture.id, 16) % 3 == 0:
+            raise NonFiniteLossError("epoch 2: the training loss is nan")
+
+    study = fake_search(tmp_path / "study", trainer=FakeTrainer(before=lose_some)).run(trials=20)
+    failed = [trial for trial in study.trials if trial.status == "failed"]
+    assert failed
+    assert {trial.reason for trial in failed} == {
+        "NonFiniteLossError: epoch 2: the training loss is nan"
+    }
+    assert all(trial.accuracy is None for trial in failed)
+    frozen = optuna.load_study(
+        study_name="study", storage=f"sqlite:///{study.folder.database}"
+    ).get_trials()
+    assert {t.number for t in frozen if t.state == TrialState.FAIL} >= {t.number for t in failed}
+
+
+def test_a_fault_of_the_program_stops_the_search_and_loses_nothing(tmp_path: Path) -> None:
+    trained: list[str] = []
+
+    def break_down(architecture: Architecture) -> None:
+        if len(trained) == 5:
+            raise ZeroDivisionError("a bug")
+        trained.append(architecture.id)
+
+    with pytest.raises(ZeroDivisionError):
+        fake_search(tmp_path / "study", trainer=FakeTrainer(before=break_down)).run(trials=20)
+    assert len(open_study(tmp_path / "study").trials) >= 5
+    assert len(fake_search(tmp_path / "study").run(trials=8).trials) >= 8
+
+
+def test_going_on_gives_what_an_unbroken_run_gives(tmp_path: Path) -> None:
+    whole = fake_search(tmp_path / "whole", sampler="tpe").run(trials=30)
+    for trials in (7, 8, 21, 30):
+        parts = fake_search(tmp_path / "parts", sampler="tpe").run(trials=trials)
+    assert ids(parts) == ids(whole)
+    assert [trial.number for trial in parts.front] == [trial.number for trial in whole.front]
+
+
+def test_the_search_says_what_it_found_and_how_it_goes(tmp_path: Path) -> None:
+    told: list[tuple[Any, ...]] = []
+
+    class Watching(SilentObserver):
+        def search_began(self, found: Found, snapshot: Snapshot) -> None:
+            told.append((found.finished, found.broken_off))
+
+        def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
+            told.append((trial.number, snapshot.evaluated, len(snapshot.front)))
+
+    fake_search(tmp_path / "study").run(trials=3, observer=Watching())
+    fake_search(tmp_path / "study").run(trials=5, observer=Watching())
+    assert told[0] == (0, 0)
+    assert (3, 0) in told
+    assert told[-1][1] == 5
+
+
+def test_time_ends_a_search_too(tmp_path: Path) -> None:
+    trainer = FakeTrainer(seconds_per_epoch=0.05)
+    study = fake_search(tmp_path / "study", trainer=trainer).run(seconds=0.5)
+    assert 1 <= len(study.trials) <= 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seed": 5}, "seed: 0 there, 5 now"),
+        ({"space": tiny_space(resolution=16)}, "space"),
+        ({"limits": [Limit("params", 9)]}, "limits: none there, params ≤ 9 now"),
+        (
+            {"objectives": [maximize("accuracy"), minimize("macs")]},
+            "objective: latency_ms there, macs now",
+        ),
+    ],
+)
+def test_another_study_is_not_gone_on_with(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    fake_search(tmp_path / "study").run(trials=2)
+    with pytest.raises(StudyError, match=words):
+        fake_search(tmp_path / "study", **changes).run(trials=3)
+
+
+def test_a_second_driver_is_refused(tmp_path: Path) -> None:
+    def meddle(_: Architecture) -> None:
+        with pytest.raises(StudyError, match="another search is running"):
+            fake_search(tmp_path / "study").run(trials=1)
+
+    trainer = FakeTrainer(before=meddle)
+    fake_search(tmp_path / "study", trainer=trainer).run(trials=1)
+    assert trainer.trained
+
+
+def test_folders_that_are_no_studies_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").touch()
+    with pytest.raises(StudyError, match="holds other things"):
+        fake_search(tmp_path / "photos").run(trials=1)
+    with pytest.raises(StudyError, match="not a study"):
+        open_study(tmp_path / "photos")
+    with pytest.raises(StudyError, match="no such folder"):
+        open_study(tmp_path / "nothing")
+
+
+def test_damaged_studies_are_said_to_be(tmp_path: Path) -> None:
+    study = fake_search(tmp_path / "study").run(trials=1)
+    record = study.folder.record_file.read_text()
+    study.folder.record_file.write_text(record.replace('"seed"', '"sed"', 1))
+    with pytest.raises(StudyError, match=r"study\.json: damaged at"):
+        open_study(tmp_path / "study")
+    study.folder.record_file.write_text(record)
+    study.folder.database.write_bytes(b"no database at all" * 100)
+    for side in ("-wal", "-shm"):
+        Path(f"{study.folder.database}{side}").unlink(missing_ok=True)
+    with pytest.raises(StudyError, match=r"study\.db: not a study of Optuna's"):
+        open_study(tmp_path / "study")
+
+
+def test_tables_hold_every_trial(tmp_path: Path) -> None:
+    study = fake_search(tmp_path / "study").run(trials=10)
+    table = study.to_dataframe()
+    assert list(table["number"]) == [trial.number for trial in study.trials]
+    assert {"accuracy", "latency_ms", "p50_ms", "params", "macs", "size_bytes", "resolution"} <= {
+        *table.columns
+    }
+    assert list(table["stage1.width"]) == [trial.params["stage1.width"] for trial in study.trials]
+    front = study.front_dataframe()
+    assert front["latency_ms"].is_monotonic_increasing
+    assert front["accuracy"].is_monotonic_increasing
+
+
+def test_the_studys_files_are_those_of_the_design(tmp_path: Path) -> None:
+    space = tiny_space()
+    study = fake_search(tmp_path / "study", space=space).run(trials=3)
+    folder = tmp_path / "study"
+    assert (folder / "space.toml").read_text() == space.toml
+    trial = study.trials[0]
+    files = folder / "trials" / "00000"
+    assert Architecture.from_json((files / "architecture.json").read_text()) == trial.architecture
+    assert Trial.from_record(json.loads((files / "result.json").read_text()), "") == trial
+    assert study.record.data.sizes == {"train": 1079, "validation": 359, "test": 359}

@@ -1,0 +1,47 @@
+"""What may be asked for, and what is said of what may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mbnas.errors import StudyError
+from mbnas.search import Budget, Goals, Limit, maximize, minimize
+from mbnas.search.samplers import SamplerSource
+
+
+def test_limits_of_objectives_and_others_come_together() -> None:
+    goals = Goals.of(
+        [minimize("latency_ms", limit=5), maximize("accuracy")], [Limit("params", 1e6)]
+    )
+    assert goals.quantities == ("accuracy", "latency_ms")
+    assert [(limit.quantity, limit.most) for limit in goals.limits] == [
+        ("latency_ms", 5),
+        ("params", 1e6),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: minimize("latency"), 'did you mean "latency_ms"'),
+        (lambda: maximize("speed"), "only accuracy"),
+        (lambda: Limit("params", 0), "must be above 0"),
+        (lambda: Limit("parms", 1), 'did you mean "params"'),
+        (lambda: Goals.of([maximize("accuracy")]), "accuracy and one cost"),
+        (lambda: Goals.of([minimize("macs"), minimize("params")]), "accuracy and one cost"),
+        (
+            lambda: Goals.of([maximize("accuracy"), minimize("macs", limit=2)], [Limit("macs", 1)]),
+            "given twice",
+        ),
+        (lambda: SamplerSource("nsga", 0), 'did you mean "nsga2"'),
+        (lambda: Budget(None, None), "say how long"),
+        (lambda: Budget(0, None), "at least 1"),
+        (lambda: Budget(None, -1), "above 0"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(wrong: Callable[[], object], words: str) -> None:
+    with pytest.raises(StudyError, match=words) as error:
+        wrong()
+    assert "\n" not in str(error.value)
