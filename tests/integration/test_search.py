@@ -10,7 +10,7 @@ import optuna
 import pytest
 from helpers import tiny_space
 from integration.studies import fake_search
-from optuna.samplers import BaseSampler, NSGAIIISampler, RandomSampler
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler
 from optuna.trial import TrialState
 
 from mbnas.errors import StudyError
@@ -88,7 +88,7 @@ def test_three_generations_of_nsga2_learn(tmp_path: Path) -> None:
     assert {0, 1, 2} <= generations
 
 
-@pytest.mark.parametrize("sampler", [*SAMPLERS, RandomSampler(seed=3), NSGAIIISampler(seed=3)])
+@pytest.mark.parametrize("sampler", [*SAMPLERS, RandomSampler(seed=3), NSGAIISampler(seed=3)])
 def test_every_sampler_searches_under_limits(sampler: str | BaseSampler, tmp_path: Path) -> None:
     trainer, meter = FakeTrainer(), FakeLatencyMeter()
     study = fake_search(

@@ -1,0 +1,132 @@
+"""The commands as a user calls them, on real images."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, run_mbnas
+from integration.conftest import TRIALS, RealStudy
+
+from mbnas.cli import VERBS, main
+from mbnas.errors import SpaceError
+from mbnas.search import open_study
+
+
+def test_search_says_each_trial_the_front_and_what_to_do_next(real_study: RealStudy) -> None:
+    lines = real_study.output.splitlines()
+    assert [line for line in lines if line.startswith(f"{TRIALS}/{TRIALS}")]
+    assert "The front" in real_study.output
+    assert f"mbnas report {real_study.folder}" in real_study.output
+    study = open_study(real_study.folder)
+    own = [trial for trial in study.trials if trial.status != "reused"]
+    assert len(own) == TRIALS
+    assert all(trial.latency_ms and trial.curve for trial in own)
+
+
+def test_the_same_command_goes_on_and_says_what_it_found(
+    real_study: RealStudy, study_copy: Path
+) -> None:
+    command = [study_copy if part == real_study.folder else part for part in real_study.command]
+    result = run_mbnas(*command, "--trials", TRIALS + 1)
+    assert result.returncode == 0, result.stderr
+    assert f"found {TRIALS} evaluated trials; going on" in result.stdout
+    assert len(open_study(study_copy).trials) > len(open_study(real_study.folder).trials)
+    other = run_mbnas(*command, "--trials", TRIALS + 1, "--batch-size", 16)
+    assert other.returncode == 1
+    assert "batch_size: 0 there, 16 now" in other.stderr
+
+
+def test_report_writes_one_file_and_two_tables(study_copy: Path) -> None:
+    result = run_mbnas("report", study_copy)
+    assert result.returncode == 0, result.stderr
+    assert {"report.html", "front.csv", "trials.csv"} <= {f.name for f in study_copy.iterdir()}
+    assert str(study_copy / "report.html") in result.stdout
+
+
+def test_dry_run_says_how_long_and_writes_nothing(real_study: RealStudy, tmp_path: Path) -> None:
+    result = run_mbnas(
+        *("search", real_study.space, "--data", f"folder:{real_study.images}"),
+        *("--study", tmp_path / "new", "--trials", 50, "--dry-run", "--device", "cpu"),
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"would run 50 trials, at most about \d+ (s|min)", result.stdout)
+    assert "latency" in result.stdout
+    assert not (tmp_path / "new").exists()
+
+
+def test_space_checks_shows_and_samples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["space", "check", "cifar_mobile"]) == 0
+    assert "points" in capsys.readouterr().out
+    assert main(["space", "show", "nas_bench_macro"]) == 0
+    assert "mbconv(expansion=6, kernel=5)" in capsys.readouterr().out
+    assert main(["space", "sample", "digits_tiny", "-n", "2", "--seed", "1"]) == 0
+    assert capsys.readouterr().out.count("parameters") == 2
+
+
+def test_every_shipped_space_loads(capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = sorted((ROOT / "search_spaces").glob("*.toml"))
+    assert len(shipped) >= 3
+    for file in shipped:
+        assert main(["space", "check", file.stem]) == 0
+        assert main(["space", "check", str(file)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["space", "check", "nowhere.toml"], "nowhere.toml: no such file"),
+        (["search", "digits_tiny", "--data", "digit"], "digit"),
+        (["search", "digits_tiny", "--data", "folder:nowhere"], "nowhere"),
+        (["search", "digits_tiny", "--data", "digits", "--sampler", "tpee"], 'did you mean "tpe"'),
+        (["search", "digits_tiny", "--data", "digits", "--epochs", "0"], "epochs = 0"),
+        (["report", "nowhere"], "nowhere: no such folder"),
+        (["export", "nowhere"], "nowhere: no such folder"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_1(
+    command: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_debug_shows_the_traceback() -> None:
+    with pytest.raises(SpaceError):
+        main(["space", "check", "nowhere.toml", "--debug"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["serach"],
+        ["search", "digits_tiny"],
+        ["search", "digits_tiny", "--data", "digits", "--limit", "latency=2"],
+        ["search", "digits_tiny", "--data", "digits", "--budget", "2 weeks"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(command)
+    assert stop.value.code == 2
+    assert "--help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verbs_help_teaches_by_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    assert f"  mbnas {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_is_in_the_readme(verb: str) -> None:
+    assert f"mbnas {verb}" in (ROOT / "README.md").read_text()
