@@ -56,8 +56,13 @@ def _within(study: Study, quantity: str, most: float) -> Trial:
     if quantity not in COSTS:
         hint = nearest(quantity, COSTS) or f"; costs are {', '.join(COSTS)}"
         raise StudyError(f'pick "{quantity}<={most:g}": not a cost{hint}')
-    # Among all trained trials: the front is one of its own cost, not of any.
-    values = [(trial.value(quantity), trial) for trial in study.trials if trial.status == "trained"]
+    # The front is one of its own cost, not of any; of the others, those whose weights are kept.
+    front = {member.number for member in study.front}
+    values = [
+        (trial.value(quantity), trial)
+        for trial in study.trials
+        if trial.number in front or (trial.status == "trained" and study.folder.has_weights(trial))
+    ]
     inside = [trial for value, trial in values if value is not None and value <= most]
     if not inside:
         least = min((value for value, _ in values if value is not None), default=math.nan)

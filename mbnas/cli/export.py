@@ -26,13 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", metavar="STUDY", type=Path, help="a study's folder")
     parser.add_argument("--pick", default="knee", help="which network (default knee)")
     parser.add_argument("--out", type=Path, help="a new folder (default STUDY/bundle)")
+    parser.add_argument(
+        "--data", help="the study's images, where they no longer lie where it found them"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb."""
     study = mbnas.open_study(arguments.study)
-    bundle = mbnas.export(study, arguments.out or arguments.study / "bundle", arguments.pick)
+    out = arguments.out or arguments.study / "bundle"
+    bundle = mbnas.export(study, out, arguments.pick, data=arguments.data)
     show(bundle)
     return 0
 

@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from mbnas.cli.words import duration
 from mbnas.measure.training import Epoch
@@ -37,6 +38,11 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self.console = console
 
+    def images_decoded(self, done: int, total: int) -> None:
+        if done == total:
+            self.console.print(f"{total} images read", highlight=False)
+            self.console.file.flush()
+
     def search_began(self, found: Found, snapshot: Snapshot) -> None:  # noqa: ARG002
         if found.finished or found.broken_off:
             self.console.print(_found(found), highlight=False)
@@ -53,8 +59,11 @@ class _Lines:
             f"{_count(snapshot)}  {_outcome(trial)}  front {len(snapshot.front)}"
             f"  hypervolume {snapshot.hypervolume:.4f}{left}"
         )
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
         self.console.file.flush()  # into a file or a pipe too, a line is there when it is said
+
+    def space_used_up(self, repeats: int) -> None:
+        self.console.print(_used_up(repeats), highlight=False)
 
 
 class _Display:
@@ -68,13 +77,17 @@ class _Display:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console,
         )
         self._all = self._bars.add_task("trials", total=None, note="")
+        self._images = self._bars.add_task("images", total=None, note="being read", visible=False)
         self._epochs = self._bars.add_task("epochs", total=None, note="", visible=False)
         self._last = ""
         self._snapshot: Snapshot | None = None
+
+    def images_decoded(self, done: int, total: int) -> None:
+        self._bars.update(self._images, completed=done, total=total, visible=done < total)
 
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
         if found.finished or found.broken_off:
@@ -83,7 +96,7 @@ class _Display:
 
     def trial_began(self, number: int, architecture: Architecture) -> None:
         note = f"trial {number}: {architecture.id}, measuring and training"
-        self._bars.reset(self._epochs, total=None, visible=True, note=note)
+        self._bars.reset(self._epochs, visible=True, note=note)
 
     def epoch_ended(self, number: int, epoch: Epoch) -> None:
         note = f"trial {number}: accuracy {epoch.accuracy:.4f}, loss {epoch.loss:.3f}"
@@ -93,10 +106,13 @@ class _Display:
         self._last = _outcome(trial)
         self._show(snapshot)
 
+    def space_used_up(self, repeats: int) -> None:
+        self.console.print(_used_up(repeats), highlight=False)
+
     def view(self) -> Group:
-        parts: list[Progress | str | Table] = [self._bars]
+        parts: list[Progress | Text | Table] = [self._bars]
         if self._last:
-            parts.append(f"last: {self._last}")
+            parts.append(Text(f"last: {self._last}"))
         if self._snapshot is not None and self._snapshot.front:
             parts.append(_front(self._snapshot))
         return Group(*parts)
@@ -119,6 +135,10 @@ def _front(snapshot: Snapshot) -> Table:
         accuracy = "–" if trial.accuracy is None else f"{trial.accuracy:.4f}"
         table.add_row(str(trial.number), accuracy, latency, f"{trial.costs.params:,}")
     return table
+
+
+def _used_up(repeats: int) -> str:
+    return f"no new network to be found (the last {repeats} proposals were known): the search ends"
 
 
 def _found(found: Found) -> str:

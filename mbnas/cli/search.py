@@ -120,7 +120,12 @@ def _recipe(arguments: argparse.Namespace) -> mbnas.Recipe:
 
 def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: float | None) -> None:
     data, space = search.data, search.space
-    estimate = search.estimate()
+    if (folder / "study.json").exists():
+        done = [trial for trial in mbnas.open_study(folder).trials if trial.status != "reused"]
+        print(f"goes on   {folder} has {len(done)} evaluated trials, which count")
+        trials = None if trials is None else max(0, trials - len(done))
+    with progress() as observer:
+        estimate = search.estimate(observer=observer)
     sizes = ", ".join(f"{size:,} {name}" for name, size in data.sizes.items())
     print(f"space     {space.name}: {space.size:,} points, {len(space.choices)} choices")
     print(f"data      {data.spec}: {len(data.classes)} classes; {sizes} (test stays unopened)")
@@ -130,7 +135,7 @@ def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: fl
     print("          training about {:.0f} to {:.0f} s each".format(*estimate.training_seconds))
     each = estimate.trial_seconds
     if trials is not None:
-        print(f"would run {trials} trials, at most about {duration(trials * each)}, in {folder}")
+        print(f"would run {trials} trials, about {duration(trials * each)}, in {folder}")
     if seconds is not None:
         print(f"would run {duration(seconds)}, about {seconds / each:.0f} trials, in {folder}")
 

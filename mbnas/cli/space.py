@@ -22,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("action", choices=["check", "show", "sample"])
     parser.add_argument("file", metavar="FILE", help="a TOML file or a shipped space's name")
-    parser.add_argument("-n", type=int, default=1, help="networks to sample (default 1)")
+    parser.add_argument("-n", type=_positive, default=1, help="networks to sample (default 1)")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
-    parser.add_argument("--classes", type=int, default=10, help="for the costs (default 10)")
+    parser.add_argument("--classes", type=_positive, default=10, help="for the costs (default 10)")
     parser.add_argument("--json", action="store_true", help="sample: print architectures as JSON")
     parser.set_defaults(run=run)
 
@@ -44,6 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
             options = " | ".join(str(label) for label in choice.labels)
             print(f"  {choice.name:<{width}}  {options}")
     return 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number of at least 1")
+    return int(text)
 
 
 def _sample(space: mbnas.SearchSpace, arguments: argparse.Namespace) -> None:

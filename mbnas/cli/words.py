@@ -31,7 +31,12 @@ def front_table(study: mbnas.Study) -> None:
     knee = mbnas.knee(members, study.record.goals).number
     console = Console()
     wide = console.width >= WIDE
-    table = Table(box=SIMPLE_HEAD, title=f"The front: {len(members)} of {len(study.trials)} trials")
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        title=f"The front: {len(members)} of {len(study.trials)} trials",
+    )
     for name in ("trial", "accuracy", "latency ms", "p50", "params", "MACs", "px"):
         table.add_column(name, justify="right")
     table.add_column("architecture" if wide else "id", no_wrap=True)
@@ -43,7 +48,7 @@ def front_table(study: mbnas.Study) -> None:
             f"{trial.accuracy:.4f}",
             "–" if latency is None else f"{latency.latency_ms:.3f}{' ~' if latency.noisy else ''}",
             "–" if latency is None else f"{latency.p50_ms:.3f}",
-            f"{trial.costs.params:,}",
+            f"{trial.costs.params / 1e6:.3f} M",
             f"{trial.costs.macs / 1e6:.2f} M",
             str(trial.costs.resolution),
             "\n".join(stages) if wide else trial.architecture.id,

@@ -39,11 +39,16 @@ class Normalisation:
     @classmethod
     def of(cls, images: NDArray[np.uint8]) -> Normalisation:
         """Of the pixels of images (N, C, H, W)."""
-        # Channel by channel, so that no second copy of a large part is ever held.
-        channels = [images[:, at] for at in range(images.shape[1])]
-        mean = tuple(float(channel.mean(dtype=np.float64)) / 255 for channel in channels)
-        std = tuple(float(channel.std(dtype=np.float64)) / 255 for channel in channels)
-        return cls(mean, tuple(max(value, 1e-3) for value in std))
+        # From counts of the 256 values: exact, and no second copy of a large part is ever held.
+        counts = np.zeros((images.shape[1], 256), np.int64)
+        for start in range(0, len(images), 256):
+            for at, channel in enumerate(np.moveaxis(images[start : start + 256], 1, 0)):
+                counts[at] += np.bincount(channel.ravel(), minlength=256)
+        shares = counts / counts.sum(axis=1, keepdims=True)
+        values = np.arange(256) / 255
+        mean = shares @ values
+        std = np.sqrt(np.maximum(shares @ values**2 - mean**2, 0))
+        return cls(tuple(mean.tolist()), tuple(np.maximum(std, 1e-3).tolist()))
 
 
 class ImageTensors:
@@ -52,7 +57,8 @@ class ImageTensors:
     def __init__(
         self, part: LabelledImages, normalisation: Normalisation, device: torch.device
     ) -> None:
-        self._images = torch.from_numpy(part.images).to(device)
+        channels_last = torch.from_numpy(part.images).permute(0, 2, 3, 1)
+        self._images = channels_last.contiguous().to(device)  # (N, H, W, C)
         self.labels = torch.from_numpy(part.labels).to(device)
         self._mean = torch.tensor(normalisation.mean, device=device) * 255
         self._std = torch.tensor(normalisation.std, device=device) * 255
@@ -64,12 +70,12 @@ class ImageTensors:
     def at(self, resolution: int) -> Tensor:
         """All images as uint8 (N, H, W, C) of that resolution; the last one asked for is kept."""
         if self._resized is None or self._resized[0] != resolution:
+            self._resized = None  # frees the last one first
             images = self._images
-            if images.shape[-1] != resolution:
-                images = torch.cat(
-                    [_resize(chunk, resolution) for chunk in torch.split(images, 2048)]
-                )
-            self._resized = (resolution, images.permute(0, 2, 3, 1).contiguous())
+            if images.shape[1] != resolution:
+                chunks = torch.split(images, 2048)
+                images = torch.cat([_resize(chunk, resolution) for chunk in chunks])
+            self._resized = (resolution, images)
         return self._resized[1]
 
     def batches(self, resolution: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -103,10 +109,15 @@ class ImageTensors:
 
 
 def _resize(images: Tensor, resolution: int) -> Tensor:
+    """Images uint8 (N, H, W, C) at another resolution, antialiased."""
     scaled = F.interpolate(
-        images.float(), size=(resolution, resolution), mode="bilinear", antialias=True
+        images.permute(0, 3, 1, 2).float(),
+        size=(resolution, resolution),
+        mode="bilinear",
+        antialias=True,
     )
-    return scaled.round_().clamp_(0, 255).to(torch.uint8)
+    rounded = scaled.round_().clamp_(0, 255).to(torch.uint8)
+    return rounded.permute(0, 2, 3, 1).contiguous()
 
 
 def _augment(images: Tensor, chosen: Tensor, drawn: Tensor, shift: int, flip: bool) -> Tensor:

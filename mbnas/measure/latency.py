@@ -11,10 +11,10 @@ import contextlib
 import gc
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
@@ -85,9 +85,14 @@ class OrtLatencyMeter:
     Args:
         threads: Threads for each network.
         seconds: Time to spend on each network, warm-up apart.
+
+    Raises:
+        MeasureError: fewer than one thread.
     """
 
     def __init__(self, threads: int = 1, seconds: float = 0.5) -> None:
+        if threads < 1:
+            raise MeasureError(f"threads = {threads}: a timed network needs at least 1")
         self._threads = threads
         self._seconds = seconds
         # Alongside every measurement runs one small network that never changes.
@@ -116,7 +121,8 @@ def time_files(
 ) -> tuple[list[NDArray[np.float64]], bool]:
     """Run times in milliseconds of some ONNX files, in rounds that take turns.
 
-    One measurement at a time on a machine: others wait for its lock.
+    One measurement at a time on a machine: others wait for its lock. That nothing else, such as
+    another search's training, keeps the cores busy meanwhile is the caller's to see to.
 
     Returns:
         The times of each file, (samples,), and whether the thread was held on its cores.
@@ -182,6 +188,21 @@ def open_session(content: bytes, threads: int = 1) -> onnxruntime.InferenceSessi
         raise MeasureError(f"ONNX Runtime cannot load the network: {_line(error)}") from None
 
 
+def run_session(
+    session: onnxruntime.InferenceSession, feed: Mapping[str, NDArray[Any]]
+) -> NDArray[Any]:
+    """The first output of a network for one input.
+
+    Raises:
+        MeasureError: it cannot be computed.
+    """
+    try:
+        first: NDArray[Any] = session.run(None, feed)[0]
+    except _ORT_ERRORS as error:
+        raise MeasureError(f"ONNX Runtime cannot run the network: {_line(error)}") from None
+    return first
+
+
 class _Runner:
     """One network, its input, and the times it has taken so far."""
 
@@ -213,10 +234,7 @@ class _Runner:
 
     def _run_ms(self) -> float:
         start = time.perf_counter_ns()
-        try:
-            self._session.run(None, self._feed)
-        except _ORT_ERRORS as error:
-            raise MeasureError(f"ONNX Runtime cannot run the network: {_line(error)}") from None
+        run_session(self._session, self._feed)
         return (time.perf_counter_ns() - start) / 1e6
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mbnas.errors import ExportError
-from mbnas.measure.latency import open_session
+from mbnas.measure.latency import open_session, run_session
 from mbnas.measure.onnx_file import INPUT
 from mbnas.model import build
 from mbnas.network import Architecture
@@ -49,7 +49,7 @@ def check_parity(
     network.load_state_dict(state, strict=False)  # batch norms' counters are not kept
     with torch.inference_mode():
         expected = network.eval()(torch.from_numpy(images)).numpy()
-    computed = open_session(content).run(None, {INPUT: images})[0]
+    computed = run_session(open_session(content), {INPUT: images})
     scale = max(1.0, float(np.abs(expected).max()))
     difference = float(np.abs(expected - computed).max()) / scale
     # Written so that a difference that is no number fails too.

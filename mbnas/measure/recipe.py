@@ -46,7 +46,7 @@ class Recipe:
                 raise BuildError(f"{name} = {value:g}: must be at least 0 and below 1")
 
     def batch_size_for(self, images: int) -> int:
-        """The batch size for so many training images: about forty steps an epoch."""
+        """The batch size for so many training images: about forty steps an epoch up to 10,000."""
         if self.batch_size:
             return min(self.batch_size, images)
         power = 1 << max(0, round(images / 40) - 1).bit_length()

@@ -22,6 +22,8 @@ from mbnas.model import Network, build
 from mbnas.network import Architecture, costs
 
 EVALUATION_BATCH = 512
+NO_MEMORY = "DefaultCPUAllocator"
+"""What names the CPU's lack of memory in torch's error, which has no type of its own."""
 MACS_PER_THREAD = 5e8
 """Work in one step's forward pass that keeps a CPU thread busy. Below it, threads spend their time
 waiting for each other: digits-sized networks train several times slower on two busy cores than
@@ -103,7 +105,7 @@ class TorchTrainer:
         device: `cpu`, `cuda`, `cuda:1`; None takes a GPU where there is one.
 
     Raises:
-        BuildError: the device is not there.
+        BuildError: the device is not there, or has no room for the images.
     """
 
     def __init__(
@@ -123,8 +125,9 @@ class TorchTrainer:
         self._classes = classes
         self._flip = flip and recipe.flip
         self._crop = crop and recipe.crop
-        self._train = ImageTensors(train, self.normalisation, self.device)
-        self._validation = ImageTensors(validation, self.normalisation, self.device)
+        with self._memory_errors():
+            self._train = ImageTensors(train, self.normalisation, self.device)
+            self._validation = ImageTensors(validation, self.normalisation, self.device)
 
     def train(
         self, architecture: Architecture, seed: int, on_epoch: Callable[[Epoch], None]
@@ -135,30 +138,50 @@ class TorchTrainer:
             NonFiniteLossError: the loss is no number any more.
             OutOfMemoryError: the device's memory does not suffice.
         """
-        try:
-            with self._threads_for(architecture):
-                return self._run(architecture, seed, on_epoch)
-        except torch.OutOfMemoryError as error:
-            reason = str(error).partition("\n")[0]
-            raise OutOfMemoryError(f"training on {self.device}: {reason}") from None
+        with (
+            self._memory_errors(),
+            self._threads_for(architecture),
+            self._own_generator(seed),
+        ):
+            return self._run(architecture, seed, on_epoch)
 
     def estimate_seconds(self, architecture: Architecture) -> float:
         """About how long `train` would take, from three steps and one evaluated batch."""
-        resolution = architecture.resolution
-        network, optimizer = self._prepare(architecture, seed=0)
         size = self.recipe.batch_size_for(len(self._train))
-        batches = self._train.shuffled(
-            resolution, size, torch.Generator(), flip=self._flip, crop=self._crop
-        )
-        images, labels = next(batches)
-        with self._threads_for(architecture):
-            self._step(network, optimizer, images, labels)  # the first step pays for set-up
+        with (
+            self._memory_errors(),
+            self._threads_for(architecture),
+            self._own_generator(0),
+        ):
+            network, optimizer = self._prepare(architecture)
+            draws = torch.Generator()
+            images, labels = next(self._batches(architecture.resolution, size, draws))
+            self._step(network, optimizer, images, labels).item()  # pays for set-up
             start = time.perf_counter()
             for _ in range(3):
                 self._step(network, optimizer, images, labels).item()
             step = (time.perf_counter() - start) / 3
         evaluation = step / 3 * len(self._validation) / size  # no backward pass
         return self.recipe.epochs * (step * (len(self._train) // size) + evaluation)
+
+    @contextlib.contextmanager
+    def _own_generator(self, seed: int) -> Iterator[None]:
+        """Weights and dropout draw from torch's generators; the caller's are left as they were."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            yield
+
+    @contextlib.contextmanager
+    def _memory_errors(self) -> Iterator[None]:
+        """Tells a lack of memory, on whatever device, from other errors."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not isinstance(error, torch.OutOfMemoryError) and NO_MEMORY not in str(error):
+                raise
+            reason = str(error).partition("\n")[0]
+            raise OutOfMemoryError(f"training on {self.device}: {reason}") from None
 
     @contextlib.contextmanager
     def _threads_for(self, architecture: Architecture) -> Iterator[None]:
@@ -176,7 +199,7 @@ class TorchTrainer:
         self, architecture: Architecture, seed: int, on_epoch: Callable[[Epoch], None]
     ) -> Training:
         start = time.perf_counter()
-        network, optimizer = self._prepare(architecture, seed)
+        network, optimizer = self._prepare(architecture)
         draws = torch.Generator().manual_seed(seed)
         size = self.recipe.batch_size_for(len(self._train))
         per_epoch = len(self._train) // size
@@ -185,9 +208,7 @@ class TorchTrainer:
         for epoch in range(1, self.recipe.epochs + 1):
             network.train()
             total = torch.zeros((), device=self.device)  # summed there: no waiting inside an epoch
-            batches = self._train.shuffled(
-                architecture.resolution, size, draws, flip=self._flip, crop=self._crop
-            )
+            batches = self._batches(architecture.resolution, size, draws)
             for at, (images, labels) in enumerate(batches, start=(epoch - 1) * per_epoch):
                 for group in optimizer.param_groups:
                     group["lr"] = self.recipe.rate_at(at, steps, size)
@@ -200,13 +221,15 @@ class TorchTrainer:
             on_epoch(curve[-1])
         return Training(tuple(curve), state_arrays(network))
 
-    def _prepare(
-        self, architecture: Architecture, seed: int
-    ) -> tuple[Network, torch.optim.Optimizer]:
+    def _batches(
+        self, resolution: int, size: int, draws: torch.Generator
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """One epoch of the training part."""
+        return self._train.shuffled(resolution, size, draws, flip=self._flip, crop=self._crop)
+
+    def _prepare(self, architecture: Architecture) -> tuple[Network, torch.optim.Optimizer]:
         """Fresh weights, drawn on the CPU so that a seed means the same on every device."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = build(architecture, self._classes)
+        network = build(architecture, self._classes)
         network = network.to(self.device).to(memory_format=torch.channels_last)
         decayed = [p for p in network.parameters() if p.ndim > 1]
         free = [p for p in network.parameters() if p.ndim <= 1]
@@ -240,8 +263,8 @@ class TorchTrainer:
         network.eval()
         right = torch.zeros((), dtype=torch.int64, device=self.device)
         for images, labels in self._validation.batches(resolution, EVALUATION_BATCH):
-            with self._autocast():
-                right += (network(images).argmax(1) == labels).sum()
+            # In float32, as the exported file computes.
+            right += (network(images).argmax(1) == labels).sum()
         return int(right) / len(self._validation)
 
     def _autocast(self) -> torch.autocast:

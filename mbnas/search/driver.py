@@ -85,6 +85,8 @@ class Driver:
         self._asked = len(self.study.get_trials(deepcopy=False))
         self._started = time.monotonic()
         self._before = self._evaluated
+        if self._asked:
+            self.samplers.resume()
         resumed = broken_off(self.study)
         self.observer.search_began(Found(self._before, len(resumed)), self._snapshot())
         waiting = deque(frozen.number for frozen in resumed)
@@ -92,6 +94,8 @@ class Driver:
             self._begin(self._reattached(waiting.popleft()) if waiting else self._ask())
             self._work_until_open(self.engine.capacity - 1)
         self._work_until_open(0)
+        if self._used_up():
+            self.observer.space_used_up(self._repeats)
 
     def _work_until_open(self, most: int) -> None:
         """Takes outcomes until at most so many trials are in evaluation."""
@@ -109,7 +113,10 @@ class Driver:
         elapsed = time.monotonic() - self._started
         if self.budget.seconds is not None and elapsed >= self.budget.seconds:
             return True
-        # A space that is used up, or a sampler that has come to rest, proposes known networks.
+        return self._used_up()
+
+    def _used_up(self) -> bool:
+        """Whether no new network is to be expected from this space and sampler."""
         return self._repeats >= REPEATS_BEFORE_GIVING_UP or len(self._known) >= self.space.size
 
     def _ask(self) -> optuna.Trial:
@@ -184,8 +191,11 @@ class Driver:
                 )
                 self._close(trained, outcome.training.weights, outcome.model)
             case Failed():
-                failed = replace(trial, status="failed", reason=outcome.reason)
-                self._close(replace(failed, training_seconds=outcome.seconds))
+                trial = replace(trial, status="failed", reason=outcome.reason)
+                if trial.latency is None:
+                    self._close(replace(trial, latency_seconds=outcome.seconds))
+                else:
+                    self._close(replace(trial, training_seconds=outcome.seconds))
 
     def _close(
         self,
@@ -253,5 +263,5 @@ class Driver:
 
 def _said(limit: Limit, trial: Trial) -> str:
     value = trial.value(limit.quantity) or math.nan
-    digits = ".2f" if limit.quantity.endswith("_ms") else ",.0f"
+    digits = ".4g" if limit.quantity.endswith("_ms") else ",.0f"
     return f"{limit.quantity} {value:{digits}} is above the limit of {limit.most:{digits}}"

@@ -47,6 +47,10 @@ class Snapshot:
 class Observer(Protocol):
     """Watches a search. Called in the driver's thread; must be quick."""
 
+    def images_decoded(self, done: int, total: int) -> None:
+        """Before the search begins: so many images of a part are read."""
+        ...
+
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
         """Before the first trial."""
         ...
@@ -63,9 +67,16 @@ class Observer(Protocol):
         """A trial is on record."""
         ...
 
+    def space_used_up(self, repeats: int) -> None:
+        """The search ends before its budget: the last `repeats` proposals were all known."""
+        ...
+
 
 class SilentObserver:
     """An observer that does nothing."""
+
+    def images_decoded(self, done: int, total: int) -> None:
+        """Nothing."""
 
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
         """Nothing."""
@@ -77,4 +88,7 @@ class SilentObserver:
         """Nothing."""
 
     def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
+        """Nothing."""
+
+    def space_used_up(self, repeats: int) -> None:
         """Nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ from mbnas.space import SearchSpace, read_space
 
 # What one damaged file may bring up: the database, its schema's versions, or Optuna itself.
 _DATABASE_ERRORS = (SQLAlchemyError, CommandError, OptunaError, RuntimeError)
+# Before study.json is there, a kill may leave these, and nothing of worth.
+_LEFT_BY_A_KILL = re.compile(r"\.lock|space\.toml|\.(space\.toml|study\.json)\.\d+")
 HEAVY_FILES = ("weights.safetensors", "model.onnx")
 KEPT_LATEST = 10
 
@@ -51,13 +54,8 @@ class StudyFolder:
         """Makes the folder; study.json comes last, so that half a folder is not taken for a study.
 
         Raises:
-            StudyError: the folder holds something else, or cannot be written.
+            StudyError: the folder cannot be written.
         """
-        ours = {self.space_file, self.database, self.trials, self.path / ".lock"}
-        if self.path.exists() and (not self.path.is_dir() or set(self.path.iterdir()) - ours):
-            raise StudyError(
-                f"{self.path}: holds other things and no study; name a new folder with --study"
-            )
         try:
             self.trials.mkdir(parents=True, exist_ok=True)
             write_atomically(self.space_file, space.toml.encode())
@@ -115,20 +113,39 @@ class StudyFolder:
         """Holds the study for one driver; the lock goes with the process, however it ends.
 
         Raises:
-            StudyError: another search holds it.
+            StudyError: another search holds it, or the folder is no place for a study.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        self._check_place()
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
             raise StudyError(
                 f"{self.path}: another search is running on this study; wait for it or stop it"
             ) from None
+        except OSError as error:
+            raise StudyError(f"{self.path}: cannot be written ({error.strerror})") from None
         try:
             yield
         finally:
             lock.release()
+
+    def _check_place(self) -> None:
+        """Refuses a folder of somebody's own, before anything is put into it."""
+        if self.exists or not self.path.exists():
+            return
+        try:
+            names = {file.name for file in self.path.iterdir()}
+            others = {name for name in names if not _LEFT_BY_A_KILL.fullmatch(name)}
+            if self.trials.is_dir() and not any(self.trials.iterdir()):
+                others -= {self.trials.name}
+        except OSError as error:
+            raise StudyError(f"{self.path}: cannot be read ({error.strerror})") from None
+        if others:
+            raise StudyError(
+                f"{self.path}: holds other things and no study; name a new folder with --study"
+            )
 
     def trial_folder(self, number: int) -> Path:
         """Where a trial's files lie."""
@@ -137,16 +154,28 @@ class StudyFolder:
     def write_trial(
         self, trial: Trial, weights: Mapping[str, NDArray[Any]], model: bytes | None
     ) -> None:
-        """Writes a trial's files; result.json comes last and says that the others are whole."""
+        """Writes a trial's files; result.json comes last and says that the others are whole.
+
+        Raises:
+            StudyError: the disk is full, or the folder cannot be written.
+        """
         folder = self.trial_folder(trial.number)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "architecture.json", trial.architecture.to_json().encode())
+        files = {"architecture.json": trial.architecture.to_json().encode()}
         if weights:
-            write_atomically(folder / "weights.safetensors", save_tensors(dict(weights)))
+            files["weights.safetensors"] = save_tensors(dict(weights))
         if model is not None:
-            write_atomically(folder / "model.onnx", model)
-        text = json.dumps(trial.to_record(), indent=2)
-        write_atomically(folder / "result.json", text.encode())
+            files["model.onnx"] = model
+        files["result.json"] = json.dumps(trial.to_record(), indent=2).encode()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                write_atomically(folder / name, content)
+        except OSError as error:
+            raise StudyError(f"{folder}: cannot be written ({error.strerror})") from None
+
+    def has_weights(self, trial: Trial) -> bool:
+        """Whether a trial's weights are still kept."""
+        return (self.trial_folder(trial.number) / "weights.safetensors").exists()
 
     def read_result(self, number: int) -> Trial | None:
         """The result that a broken-off trial left behind, if it had come that far."""
@@ -160,11 +189,12 @@ class StudyFolder:
 
     def prune(self, keep: Collection[int], latest: int) -> None:
         """Removes weights and models but for some trials and the ten up to `latest`."""
-        for number in range(max(0, latest - KEPT_LATEST + 1), latest + 1):
-            keep = {*keep, number}
+        kept = {folder_name(number) for number in keep}
+        kept |= {folder_name(number) for number in range(latest - KEPT_LATEST + 1, latest + 1)}
         for name in HEAVY_FILES:
-            for file in self.trials.glob(f"*/{name}"):
-                if int(file.parent.name) not in keep:
+            # A killed write leaves `.weights.safetensors.4711`.
+            for file in [*self.trials.glob(f"*/{name}"), *self.trials.glob(f"*/.{name}.*")]:
+                if file.parent.name.isdecimal() and file.parent.name not in kept:
                     file.unlink(missing_ok=True)
 
 

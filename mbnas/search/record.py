@@ -20,6 +20,12 @@ SCHEMA = 1
 _PACKAGES = ("mbnas", "torch", "torchvision", "optuna", "onnx", "onnxruntime", "numpy")
 
 
+class _Version(BaseModel):
+    """What is read first: a newer record may hold what this version does not know."""
+
+    schema_version: int
+
+
 class DataRecord(BaseModel):
     """The data of a study and how they were split."""
 
@@ -62,12 +68,15 @@ class StudyRecord(BaseModel):
         """What another record of the same study says differently, in words."""
         pairs = {
             "seed": (self.seed, other.seed),
-            "data": (self.data.spec, other.data.spec),
             "split": (self.data.split, other.data.split),
             "images": (self.data.digest, other.data.digest),
             "objective": (self.goals.cost, other.goals.cost),
             "limits": (_limits(self.goals), _limits(other.goals)),
+            "sampler": (self.sampler, other.sampler),
             "threads": (self.threads, other.threads),
+            # Latencies of two machines do not belong on one front.
+            "processor": (self.host.cpu, other.host.cpu),
+            "onnxruntime": (self.host.onnxruntime, other.host.onnxruntime),
             **{
                 key: (getattr(self.recipe, key), getattr(other.recipe, key))
                 for key in Recipe.__dataclass_fields__
@@ -81,7 +90,8 @@ class StudyRecord(BaseModel):
 
 
 def _limits(goals: Goals) -> str:
-    return ", ".join(f"{limit.quantity} ≤ {limit.most:g}" for limit in goals.limits) or "none"
+    ordered = sorted((limit.quantity, limit.most) for limit in goals.limits)
+    return ", ".join(f"{quantity} ≤ {most:,.15g}" for quantity, most in ordered) or "none"
 
 
 def now() -> datetime:
@@ -105,11 +115,11 @@ def read_record(path: Path) -> StudyRecord:
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror})") from None
     try:
-        record = StudyRecord.model_validate_json(text)
+        version_there = _Version.model_validate_json(text).schema_version
+        if version_there != SCHEMA:
+            raise StudyError(f"{path}: schema {version_there}; this mbnas reads {SCHEMA}")
+        return StudyRecord.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "its text"
         raise StudyError(f"{path}: damaged at {where}: {first['msg']}") from None
-    if record.schema_version != SCHEMA:
-        raise StudyError(f"{path}: schema {record.schema_version}; this mbnas reads {SCHEMA}")
-    return record

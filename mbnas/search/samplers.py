@@ -41,7 +41,8 @@ class SamplerSource:
 
     A named sampler is made afresh for every trial from the study's seed and the trial's number:
     what it proposes depends on the study alone, so a search that was broken off goes on as if it
-    had not been. A sampler object is used as it is.
+    had not been. A sampler object is used as it is; what it proposes after a broken-off search
+    depends on its own state.
 
     Raises:
         StudyError: no sampler of that name.
@@ -58,6 +59,11 @@ class SamplerSource:
     def name(self) -> str:
         """The name given, or the object's class."""
         return self._sampler if isinstance(self._sampler, str) else type(self._sampler).__name__
+
+    def resume(self) -> None:
+        """Keeps a seeded sampler object from proposing its first networks all over again."""
+        if isinstance(self._sampler, BaseSampler):
+            self._sampler.reseed_rng()
 
     def for_trial(self, number: int) -> BaseSampler:
         """The sampler that proposes trial `number`."""

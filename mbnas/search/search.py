@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,9 @@ from mbnas.search.objectives import ARITHMETIC_COSTS, Goals, Limit, Objective, m
 from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
 from mbnas.search.samplers import SamplerSource
 from mbnas.search.study import Study, open_study
-from mbnas.space import SearchSpace, costliest
+from mbnas.space import SearchSpace
+
+REFERENCE_SAMPLE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,8 @@ class Search:
         with self._folder.locked():
             if self._folder.exists:
                 self._check_same_study()
-            trainer = self._ready_trainer()
+            observer = observer or SilentObserver()
+            trainer = self._ready_trainer(observer)
             if not self._folder.exists:
                 normalisation = trainer.normalisation if isinstance(trainer, TorchTrainer) else None
                 self._folder.create(self._record(self._reference_cost(), normalisation), self.space)
@@ -125,19 +129,20 @@ class Search:
                 study=self._folder.optuna_study(record.name, record.goals.quantities),
                 engine=LocalEngine(trainer, self._meter, len(self.data.classes)),
                 samplers=self._samplers,
-                observer=observer or SilentObserver(),
+                observer=observer,
                 budget=budget,
             ).run()
         return open_study(self._folder.path)
 
-    def estimate(self, networks: int = 4) -> Estimate:
+    def estimate(self, networks: int = 4, observer: Observer | None = None) -> Estimate:
         """What `run` would do and about how long a trial would take; writes nothing."""
-        trainer = self._ready_trainer()
+        trainer = self._ready_trainer(observer or SilentObserver())
         rng = random.Random(self.seed)
         some = [self.space.architecture(self.space.sample(rng)) for _ in range(networks)]
+        start = time.perf_counter()
         latencies = self._meter.measure(some, len(self.data.classes))
+        measuring = (time.perf_counter() - start) / networks
         training = [trainer.estimate_seconds(architecture) for architecture in some]
-        measuring = 1.5  # seconds: graph, session, warm-up and rounds beside the reference
         times = [latency.latency_ms for latency in latencies]
         return Estimate(
             networks=networks,
@@ -146,12 +151,12 @@ class Search:
             trial_seconds=sum(training) / networks + measuring,
         )
 
-    def _ready_trainer(self) -> Trainer:
+    def _ready_trainer(self, observer: Observer) -> Trainer:
         if self._trainer is None:
             resolution = self.space.resolutions[-1]
             self._trainer = TorchTrainer(
-                self.data.decode("train", resolution),
-                self.data.decode("validation", resolution),
+                self.data.decode("train", resolution, observer.images_decoded),
+                self.data.decode("validation", resolution, observer.images_decoded),
                 len(self.data.classes),
                 self.recipe,
                 flip=self.data.flip,
@@ -197,13 +202,22 @@ class Search:
         )
 
     def _reference_cost(self) -> float:
-        """The limit on the cost where there is one, else the cost of the costliest network."""
+        """The limit on the cost, else what all but the costliest twentieth of the space stay under.
+
+        Of sampled networks: the costliest of all would leave most of the area to networks that
+        nobody wants.
+        """
         for limit in self.goals.limits:
             if limit.quantity == self.goals.cost:
                 return limit.most
         classes = len(self.data.classes)
-        largest = costliest(self.space)
-        if self.goals.cost in ARITHMETIC_COSTS:
-            return float(getattr(costs(largest.lower(classes)), self.goals.cost))
-        (latency,) = self._meter.measure([largest], classes)
+        arithmetic = self.goals.cost in ARITHMETIC_COSTS
+        by = self.goals.cost if arithmetic else "macs"
+        rng = random.Random(self.seed)
+        sample = [self.space.architecture(self.space.sample(rng)) for _ in range(REFERENCE_SAMPLE)]
+        sample.sort(key=lambda architecture: getattr(costs(architecture.lower(classes)), by))
+        costly = sample[round(0.95 * (REFERENCE_SAMPLE - 1))]
+        if arithmetic:
+            return float(getattr(costs(costly.lower(classes)), by))
+        (latency,) = self._meter.measure([costly], classes)
         return float(getattr(latency, self.goals.cost))

@@ -1,6 +1,5 @@
 """Search spaces: choices, their file, sampling and neighbours."""
 
-from mbnas.space.costliest import costliest
 from mbnas.space.file import find_space, load_space, make_space, read_space
 from mbnas.space.space import Choice, Option, Params, SearchSpace
 
@@ -9,7 +8,6 @@ __all__ = [
     "Option",
     "Params",
     "SearchSpace",
-    "costliest",
     "find_space",
     "load_space",
     "make_space",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from helpers import some_architectures, stripes, tiny_space
 
 from mbnas.engine import Engine, Failed, LocalEngine, Measure, Measured, Train, Trained
 from mbnas.errors import MeasureError
+from mbnas.measure.latency import Latency
 from mbnas.measure.parity import ParityError
 from mbnas.measure.recipe import Recipe
 from mbnas.measure.training import Epoch, NonFiniteLossError, OutOfMemoryError, TorchTrainer
@@ -63,6 +66,18 @@ def test_named_failures_fail_the_trial_with_their_reason(error: Exception) -> No
     outcome = engine.wait(ignore)
     assert isinstance(outcome, Failed)
     assert outcome.reason == f"{type(error).__name__}: {error}"
+
+
+def test_a_network_that_cannot_be_timed_fails_its_trial() -> None:
+    class Broken(FakeLatencyMeter):
+        def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
+            raise MeasureError("cannot run")
+
+    engine = LocalEngine(FakeTrainer(), Broken(), classes=10)
+    engine.submit(Measure(5, some_architectures(tiny_space(), 1)[0]))
+    outcome = engine.wait(ignore)
+    assert isinstance(outcome, Failed)
+    assert (outcome.trial, outcome.reason) == (5, "MeasureError: cannot run")
 
 
 def test_any_other_error_stops_everything() -> None:

@@ -51,8 +51,8 @@ def test_dry_run_says_how_long_and_writes_nothing(real_study: RealStudy, tmp_pat
         *("--study", tmp_path / "new", "--trials", 50, "--dry-run", "--device", "cpu"),
     )
     assert result.returncode == 0, result.stderr
-    assert re.search(r"would run 50 trials, at most about \d+ (s|min)", result.stdout)
-    assert "latency" in result.stdout
+    assert re.search(r"would run 50 trials, about \d+ (s|min)", result.stdout)
+    assert re.search(r"latency 0\.\d+ to \d\.\d+ ms", result.stdout)
     assert not (tmp_path / "new").exists()
 
 
@@ -60,7 +60,7 @@ def test_space_checks_shows_and_samples(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["space", "check", "cifar_mobile"]) == 0
     assert "points" in capsys.readouterr().out
     assert main(["space", "show", "nas_bench_macro"]) == 0
-    assert "mbconv(expansion=6, kernel=5)" in capsys.readouterr().out
+    assert "mbconv(kernel=5, expansion=6)" in capsys.readouterr().out
     assert main(["space", "sample", "digits_tiny", "-n", "2", "--seed", "1"]) == 0
     assert capsys.readouterr().out.count("parameters") == 2
 

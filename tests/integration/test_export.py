@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 from helpers import run_mbnas, stripes
 from integration.conftest import RealStudy
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 import mbnas
 from mbnas.errors import ExportError, StudyError
@@ -118,8 +119,6 @@ def test_weights_of_another_accuracy_are_refused(study_copy: Path, tmp_path: Pat
     file = study.folder.trial_folder(trial.number) / "weights.safetensors"
     weights = load_file(file)
     weights["head.classifier.weight"] = -weights["head.classifier.weight"]
-    from safetensors.numpy import save_file
-
     save_file(weights, file)
     with pytest.raises(ExportError, match="was recorded"):
         mbnas.export(study, tmp_path / "bundle")
@@ -128,4 +127,11 @@ def test_weights_of_another_accuracy_are_refused(study_copy: Path, tmp_path: Pat
 def test_other_images_than_the_studys_are_refused(real_study: RealStudy, tmp_path: Path) -> None:
     study = mbnas.open_study(real_study.folder)
     with pytest.raises(ExportError, match="other images"):
-        mbnas.export(study, tmp_path / "bundle", data=mbnas.load_data("digits"))
+        mbnas.export(study, tmp_path / "bundle", data="digits")
+
+
+def test_a_moved_data_set_is_named(real_study: RealStudy, tmp_path: Path) -> None:
+    study = mbnas.open_study(real_study.folder)
+    shutil.copytree(real_study.images, tmp_path / "moved")
+    bundle = mbnas.export(study, tmp_path / "bundle", data=f"folder:{tmp_path / 'moved'}")
+    assert bundle.accuracy == bundle.trial.accuracy
