@@ -15,6 +15,7 @@ from mbnas.errors import MbnasError
 VERBS = {
     "demo": "search real handwritten digits, report and export: minutes on a laptop",
     "space": "check, show or sample a search-space file",
+    "network": "show what a published network or an architecture file is and costs",
     "search": "search for networks that are accurate and fast on your images and this CPU",
     "report": "write a study's report, one HTML file",
     "export": "take a network home: ONNX, weights, architecture, card",

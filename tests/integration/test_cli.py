@@ -65,6 +65,21 @@ def test_space_checks_shows_and_samples(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out.count("parameters") == 2
 
 
+def test_network_shows_references_and_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["network", "mobilenet_v1"]) == 0
+    assert "4,231,976" in capsys.readouterr().out
+    assert main(["network", "mobilenet_v2", "--resolution", "32", "--small", "--json"]) == 0
+    text = capsys.readouterr().out
+    (tmp_path / "a.json").write_text(text)
+    assert main(["network", str(tmp_path / "a.json"), "--classes", "10", "--layers"]) == 0
+    assert "head.classifier" in capsys.readouterr().out
+    (tmp_path / "a.json").write_text(text.replace('"stem"', '"stm"'))
+    assert main(["network", str(tmp_path / "a.json")]) == 1
+    assert 'a.json: architecture: unknown key "stm"; did you mean "stem"' in capsys.readouterr().err
+
+
 def test_every_shipped_space_loads(capsys: pytest.CaptureFixture[str]) -> None:
     shipped = sorted((ROOT / "search_spaces").glob("*.toml"))
     assert len(shipped) >= 3
@@ -81,6 +96,7 @@ def test_every_shipped_space_loads(capsys: pytest.CaptureFixture[str]) -> None:
         (["search", "digits_tiny", "--data", "folder:nowhere"], "nowhere"),
         (["search", "digits_tiny", "--data", "digits", "--sampler", "tpee"], 'did you mean "tpe"'),
         (["search", "digits_tiny", "--data", "digits", "--epochs", "0"], "epochs = 0"),
+        (["network", "mobilenet_v3"], 'did you mean "mobilenet_v'),
         (["report", "nowhere"], "nowhere: no such folder"),
         (["export", "nowhere"], "nowhere: no such folder"),
     ],
