@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as save_tensors
 
 from mbnas.bundle.card import card
 from mbnas.bundle.pick import pick as pick_trial
@@ -91,17 +92,16 @@ def export(
             f"trial {trial.number}: the ONNX file reaches {accuracy:.4f} on the validation part,"
             f" {trial.accuracy:.4f} was recorded; the study's data or weights have changed"
         )
-    bundle = Bundle(folder, trial, accuracy, difference)
     _write(
-        bundle,
+        folder,
         {
             "model.onnx": content,
+            "weights.safetensors": save_tensors(weights),
             "architecture.json": trial.architecture.to_json().encode(),
             "CARD.md": card(study, trial, accuracy, difference).encode(),
         },
-        weights,
     )
-    return bundle
+    return Bundle(folder, trial, accuracy, difference)
 
 
 def _check_target(folder: Path) -> None:
@@ -187,9 +187,8 @@ def _metadata(study: Study, trial: Trial) -> dict[str, str]:
     return {key: json.dumps(value) for key, value in texts.items()}
 
 
-def _write(bundle: Bundle, files: Mapping[str, bytes], weights: Mapping[str, NDArray[Any]]) -> None:
+def _write(target: Path, files: Mapping[str, bytes]) -> None:
     """Writes to the side and renames, so that half a bundle is never left."""
-    target = bundle.folder
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as aside:
@@ -197,7 +196,6 @@ def _write(bundle: Bundle, files: Mapping[str, bytes], weights: Mapping[str, NDA
             fresh.mkdir()
             for name, content in files.items():
                 (fresh / name).write_bytes(content)
-            save_file(dict(weights), fresh / "weights.safetensors")
             if target.exists():
                 shutil.rmtree(target)
             fresh.rename(target)

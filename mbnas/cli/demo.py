@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = mbnas.Recipe(epochs=EPOCHS)
     search = mbnas.Search(space, mbnas.load_data("digits"), study=study_folder, recipe=recipe)
     try:
-        with progress() as observer:
+        with progress(EPOCHS) as observer:
             study = search.run(arguments.trials, observer=observer)
     except KeyboardInterrupt:
         print("stopped; nothing is lost. The same command goes on")

@@ -20,13 +20,17 @@ SHOWN = 8  # rows of the front
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Observer]:
-    """An observer that shows how a search goes, while the context lasts."""
+def progress(epochs: int) -> Iterator[Observer]:
+    """An observer that shows how a search goes, while the context lasts.
+
+    Args:
+        epochs: Epochs that each network is trained for.
+    """
     console = Console()
     if not console.is_terminal:
         yield _Lines(console)
         return
-    display = _Display(console)
+    display = _Display(console, epochs)
     with Live(display.view(), console=console, refresh_per_second=4) as live:
         display.live = live
         yield display
@@ -69,7 +73,7 @@ class _Lines:
 class _Display:
     """Bars for the search and the running trial, the last outcome, and the front."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, epochs: int) -> None:
         self.console = console
         self.live: Live | None = None
         self._bars = Progress(
@@ -82,7 +86,7 @@ class _Display:
         )
         self._all = self._bars.add_task("trials", total=None, note="")
         self._images = self._bars.add_task("images", total=None, note="being read", visible=False)
-        self._epochs = self._bars.add_task("epochs", total=None, note="", visible=False)
+        self._epochs = self._bars.add_task("epochs", total=epochs, note="", visible=False)
         self._last = ""
         self._snapshot: Snapshot | None = None
 

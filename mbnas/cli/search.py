@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         _dry_run(search, folder, trials, arguments.budget)
         return 0
     try:
-        with progress() as observer:
+        with progress(search.recipe.epochs) as observer:
             study = search.run(trials, arguments.budget, observer)
     except KeyboardInterrupt:
         print(f"stopped; nothing is lost. The same command goes on with {folder}")
@@ -124,7 +124,7 @@ def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: fl
         done = [trial for trial in mbnas.open_study(folder).trials if trial.status != "reused"]
         print(f"goes on   {folder} has {len(done)} evaluated trials, which count")
         trials = None if trials is None else max(0, trials - len(done))
-    with progress() as observer:
+    with progress(search.recipe.epochs) as observer:
         estimate = search.estimate(observer=observer)
     sizes = ", ".join(f"{size:,} {name}" for name, size in data.sizes.items())
     print(f"space     {space.name}: {space.size:,} points, {len(space.choices)} choices")

@@ -94,7 +94,7 @@ class Driver:
             self._begin(self._reattached(waiting.popleft()) if waiting else self._ask())
             self._work_until_open(self.engine.capacity - 1)
         self._work_until_open(0)
-        if self._used_up():
+        if self._used_up() and not self._spent():
             self.observer.space_used_up(self._repeats)
 
     def _work_until_open(self, most: int) -> None:
@@ -107,13 +107,15 @@ class Driver:
         return sum(trial.status != "reused" for trial in self._trials)
 
     def _done(self) -> bool:
+        return self._spent() or self._used_up()
+
+    def _spent(self) -> bool:
+        """Whether the budget is spent, trials in evaluation included."""
         taken = self._evaluated + len(self._open)
         if self.budget.trials is not None and taken >= self.budget.trials:
             return True
         elapsed = time.monotonic() - self._started
-        if self.budget.seconds is not None and elapsed >= self.budget.seconds:
-            return True
-        return self._used_up()
+        return self.budget.seconds is not None and elapsed >= self.budget.seconds
 
     def _used_up(self) -> bool:
         """Whether no new network is to be expected from this space and sampler."""

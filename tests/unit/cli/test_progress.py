@@ -1,0 +1,78 @@
+"""The live display and the plain lines, whatever a trial's reason holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from helpers import some_architectures, tiny_space
+from rich.console import Console
+
+from mbnas.cli.progress import _Display, _Lines
+from mbnas.cli.words import duration
+from mbnas.measure.training import Epoch
+from mbnas.network import costs
+from mbnas.search import Found, Snapshot, Trial
+from mbnas.testing import FakeLatencyMeter
+
+(ARCHITECTURE,) = some_architectures(tiny_space(), 1)
+(LATENCY,) = FakeLatencyMeter().measure([ARCHITECTURE], 10)
+TRAINED = Trial(
+    number=2,
+    params={},
+    architecture=ARCHITECTURE,
+    status="trained",
+    accuracy=0.75,
+    latency=LATENCY,
+    costs=costs(ARCHITECTURE.lower()),
+)
+MARKUP = "no room [/x] [bold]"  # what rich would take for markup
+FAILED = replace(TRAINED, number=3, status="failed", accuracy=None, reason=MARKUP)
+SNAPSHOT = Snapshot(3, 6, 1, (TRAINED,), 0.5, 90.0)
+
+
+def test_the_display_shows_where_the_search_stands() -> None:
+    text = StringIO()
+    console = Console(file=text, force_terminal=True, width=110, no_color=True)
+    display = _Display(console, epochs=4)
+    display.images_decoded(50, 600)
+    display.images_decoded(600, 600)
+    display.search_began(Found(2, 1), SNAPSHOT)
+    display.trial_began(3, ARCHITECTURE)
+    display.epoch_ended(3, Epoch(2, 1.25, 0.5, 3.0))
+    display.trial_ended(FAILED, SNAPSHOT)
+    console.print(display.view())
+    shown = text.getvalue()
+    assert "found 2 evaluated trials, 1 broken off" in shown
+    for part in (
+        "3/6",
+        "2/4",
+        "2 min left",
+        "accuracy 0.5000",
+        MARKUP,
+        "0.7500",
+    ):
+        assert part in shown
+
+
+def test_the_lines_say_each_trial_whole() -> None:
+    text = StringIO()
+    lines = _Lines(Console(file=text, width=40))
+    lines.search_began(Found(0, 0), SNAPSHOT)
+    lines.trial_ended(FAILED, SNAPSHOT)
+    lines.trial_ended(TRAINED.as_reused(4, {}), SNAPSHOT)
+    lines.space_used_up(200)
+    said = text.getvalue().splitlines()
+    assert "3/6" in said[0]
+    assert "failed" in said[0]
+    assert MARKUP in said[0]
+    assert "same network as trial 2" in said[1]
+    assert "the search ends" in " ".join(said[2:])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(45, "45 s"), (700, "12 min"), (12_000, "3 h 20 min")]
+)
+def test_durations_are_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
