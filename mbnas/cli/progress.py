@@ -36,7 +36,7 @@ def progress(epochs: int) -> Iterator[Observer]:
         yield display
 
 
-class _Lines:
+class _Lines(Observer):
     """One line a trial."""
 
     def __init__(self, console: Console) -> None:
@@ -51,12 +51,6 @@ class _Lines:
         if found.finished or found.broken_off:
             self.console.print(_found(found), highlight=False)
 
-    def trial_began(self, number: int, architecture: Architecture) -> None:
-        """Nothing: the line comes when the trial ends."""
-
-    def epoch_ended(self, number: int, epoch: Epoch) -> None:
-        """Nothing: the line comes when the trial ends."""
-
     def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
         left = "" if snapshot.seconds_left is None else f"  {duration(snapshot.seconds_left)} left"
         text = (
@@ -70,7 +64,7 @@ class _Lines:
         self.console.print(_used_up(repeats), highlight=False)
 
 
-class _Display:
+class _Display(Observer):
     """Bars for the search and the running trial, the last outcome, and the front."""
 
     def __init__(self, console: Console, epochs: int) -> None:

@@ -56,11 +56,6 @@ def to_onnx(
     return content
 
 
-def read_onnx_metadata(content: bytes) -> dict[str, str]:
-    """The texts kept in an ONNX file."""
-    return {item.key: item.value for item in onnx.load_from_string(content).metadata_props}
-
-
 def random_weights(graph: Graph, seed: int = 0) -> dict[str, Array]:
     """Weights with which values neither vanish nor overflow, by the state dict's names."""
     rng = np.random.default_rng(seed)

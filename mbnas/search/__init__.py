@@ -1,7 +1,7 @@
 """Searching: objectives and limits, samplers, the ask/tell loop, the study and its front."""
 
 from mbnas.search.driver import Budget
-from mbnas.search.events import Found, Observer, SilentObserver, Snapshot
+from mbnas.search.events import Found, Observer, Snapshot
 from mbnas.search.front import front, hypervolume, knee
 from mbnas.search.objectives import COSTS, Goals, Limit, Objective, maximize, minimize
 from mbnas.search.samplers import SAMPLERS
@@ -20,7 +20,6 @@ __all__ = [
     "Objective",
     "Observer",
     "Search",
-    "SilentObserver",
     "Snapshot",
     "Study",
     "Trial",

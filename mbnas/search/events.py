@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from mbnas.measure.training import Epoch
 from mbnas.network import Architecture
@@ -44,51 +43,26 @@ class Snapshot:
     seconds_left: float | None
 
 
-class Observer(Protocol):
-    """Watches a search. Called in the driver's thread; must be quick."""
+class Observer:
+    """Watches a search: subclasses take up what they care about, the rest does nothing.
+
+    Called in the driver's thread; must be quick.
+    """
 
     def images_decoded(self, done: int, total: int) -> None:
         """Before the search begins: so many images of a part are read."""
-        ...
 
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
         """Before the first trial."""
-        ...
 
     def trial_began(self, number: int, architecture: Architecture) -> None:
         """A network is about to be evaluated."""
-        ...
 
     def epoch_ended(self, number: int, epoch: Epoch) -> None:
         """A trial's training came one epoch further."""
-        ...
 
     def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
         """A trial is on record."""
-        ...
 
     def space_used_up(self, repeats: int) -> None:
         """The search ends before its budget: the last `repeats` proposals were all known."""
-        ...
-
-
-class SilentObserver:
-    """An observer that does nothing."""
-
-    def images_decoded(self, done: int, total: int) -> None:
-        """Nothing."""
-
-    def search_began(self, found: Found, snapshot: Snapshot) -> None:
-        """Nothing."""
-
-    def trial_began(self, number: int, architecture: Architecture) -> None:
-        """Nothing."""
-
-    def epoch_ended(self, number: int, epoch: Epoch) -> None:
-        """Nothing."""
-
-    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
-        """Nothing."""
-
-    def space_used_up(self, repeats: int) -> None:
-        """Nothing."""

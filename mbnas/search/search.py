@@ -20,7 +20,7 @@ from mbnas.measure.recipe import Recipe
 from mbnas.measure.training import TorchTrainer, Trainer
 from mbnas.network import costs
 from mbnas.search.driver import Budget, Driver
-from mbnas.search.events import Observer, SilentObserver
+from mbnas.search.events import Observer
 from mbnas.search.folder import StudyFolder
 from mbnas.search.objectives import ARITHMETIC_COSTS, Goals, Limit, Objective, maximize, minimize
 from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
@@ -116,7 +116,7 @@ class Search:
         with self._folder.locked():
             if self._folder.exists:
                 self._check_same_study()
-            observer = observer or SilentObserver()
+            observer = observer or Observer()
             trainer = self._ready_trainer(observer)
             if not self._folder.exists:
                 normalisation = trainer.normalisation if isinstance(trainer, TorchTrainer) else None
@@ -136,7 +136,7 @@ class Search:
 
     def estimate(self, networks: int = 4, observer: Observer | None = None) -> Estimate:
         """What `run` would do and about how long a trial would take; writes nothing."""
-        trainer = self._ready_trainer(observer or SilentObserver())
+        trainer = self._ready_trainer(observer or Observer())
         rng = random.Random(self.seed)
         some = [self.space.architecture(self.space.sample(rng)) for _ in range(networks)]
         start = time.perf_counter()

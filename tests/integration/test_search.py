@@ -24,7 +24,7 @@ from mbnas.search import (
     SAMPLERS,
     Found,
     Limit,
-    SilentObserver,
+    Observer,
     Snapshot,
     Study,
     Trial,
@@ -73,7 +73,7 @@ def test_a_small_space_is_searched_to_its_end_and_no_further(tmp_path: Path) -> 
     assert sum(trial.status == "trained" for trial in study.trials) == 3
     said: list[int] = []
 
-    class Watching(SilentObserver):
+    class Watching(Observer):
         def space_used_up(self, repeats: int) -> None:
             said.append(repeats)
 
@@ -195,7 +195,7 @@ def test_going_on_gives_what_an_unbroken_run_gives(tmp_path: Path) -> None:
 def test_the_search_says_what_it_found_and_how_it_goes(tmp_path: Path) -> None:
     told: list[tuple[Any, ...]] = []
 
-    class Watching(SilentObserver):
+    class Watching(Observer):
         def search_began(self, found: Found, snapshot: Snapshot) -> None:
             told.append((found.finished, found.broken_off))
 

@@ -76,7 +76,7 @@ def one_line(make: Callable[[], Any]) -> Any:
     return None
 
 
-def is_usable(space: SearchSpace) -> None:
+def assert_usable(space: SearchSpace) -> None:
     """A space that loads has points, and they can be."""
     for seed in range(3):
         space.architecture(space.sample(random.Random(seed))).describe()
@@ -91,7 +91,7 @@ def test_any_tables_in_a_file(table: dict[str, Any]) -> None:
         return
     space = one_line(lambda: read_space(text))
     if space is not None:
-        is_usable(space)
+        assert_usable(space)
         assert read_space(text) == space
 
 
@@ -102,7 +102,7 @@ def test_any_arguments_from_python(table: dict[str, Any]) -> None:
     arguments = {"name": "x", "resolution": 8, "stages": table.pop("stage", []), **table}
     space = one_line(lambda: make_space(**arguments))
     if space is not None:
-        is_usable(space)
+        assert_usable(space)
 
 
 @given(space_tables(), st.data())
@@ -122,7 +122,7 @@ def test_a_good_space_with_one_thing_changed(table: dict[str, Any], data: st.Dat
     node[key] = data.draw(values)
     space = one_line(lambda: make_space(**table))
     if space is not None:
-        is_usable(space)
+        assert_usable(space)
 
 
 @given(st.text())

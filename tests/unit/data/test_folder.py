@@ -12,7 +12,7 @@ from mbnas.data import load_data
 from mbnas.errors import DataError
 
 
-def refused(path: Path, message: str) -> None:
+def assert_refused(path: Path, message: str) -> None:
     with pytest.raises(DataError) as caught:
         load_data(f"folder:{path}").decode("train", 4)
     text = str(caught.value)
@@ -122,13 +122,15 @@ def test_a_data_set_can_be_sent_to_another_process(photos: Path):
 
 
 def test_a_missing_path(tmp_path: Path):
-    refused(tmp_path / "gone", f"{tmp_path / 'gone'} is not there; give a folder or a zip")
+    assert_refused(tmp_path / "gone", f"{tmp_path / 'gone'} is not there; give a folder or a zip")
 
 
 def test_a_damaged_zip(photos: Path, tmp_path: Path, zip_folder):
     archive = zip_folder(photos, tmp_path / "cut.zip")
     archive.write_bytes(archive.read_bytes()[:-100])
-    refused(archive, f"{archive} is no zip, or a damaged one (File is not a zip file); copy it")
+    assert_refused(
+        archive, f"{archive} is no zip, or a damaged one (File is not a zip file); copy it"
+    )
 
 
 def test_a_damaged_image_in_a_zip(photos: Path, tmp_path: Path, zip_folder):
@@ -138,7 +140,7 @@ def test_a_damaged_image_in_a_zip(photos: Path, tmp_path: Path, zip_folder):
         for entry in packed.infolist():
             content[entry.header_offset + 30 + len(entry.filename) + 50] ^= 0xFF
     archive.write_bytes(content)
-    refused(archive, "(Bad CRC-32 for file 'cat/")
+    assert_refused(archive, "(Bad CRC-32 for file 'cat/")
 
 
 def test_an_encrypted_zip(photos: Path, tmp_path: Path, zip_folder):
@@ -147,42 +149,48 @@ def test_an_encrypted_zip(photos: Path, tmp_path: Path, zip_folder):
     # The first flag bit of a central directory entry says that it is encrypted.
     place = content.index(b"PK\x01\x02") + 8
     archive.write_bytes(content[:place] + b"\x01" + content[place + 1 :])
-    refused(archive, f"{archive} is encrypted; give an open zip or a folder")
+    assert_refused(archive, f"{archive} is encrypted; give an open zip or a folder")
 
 
 def test_no_class_folders(tmp_path: Path, make_images):
     make_images(tmp_path, ["1.png", "2.png"])
-    refused(tmp_path, f"{tmp_path} has no class folders; give <class>/<image>, or train/<class>")
+    assert_refused(
+        tmp_path, f"{tmp_path} has no class folders; give <class>/<image>, or train/<class>"
+    )
 
 
 def test_one_class_only(tmp_path: Path, make_images):
     make_images(tmp_path, ["cat/1.png", "cat/2.png"])
-    refused(tmp_path, "only one class, 'cat'; a classifier needs at least two class folders")
+    assert_refused(tmp_path, "only one class, 'cat'; a classifier needs at least two class folders")
 
 
 def test_an_empty_class(photos: Path):
     (photos / "emu").mkdir()
-    refused(photos, "class 'emu' has no image in train; add at least one, or remove the class")
+    assert_refused(
+        photos, "class 'emu' has no image in train; add at least one, or remove the class"
+    )
 
 
 def test_a_class_only_in_test(parted: Path, make_images):
     make_images(parted, ["test/emu/1.png"])
-    refused(parted, "class 'emu' stands in test but not in train; add it to train or remove it")
+    assert_refused(
+        parted, "class 'emu' stands in test but not in train; add it to train or remove it"
+    )
 
 
 def test_a_class_without_a_test_image(parted: Path):
     shutil.rmtree(parted / "test" / "dog")
-    refused(parted, "class 'dog' has no image in test; add at least one")
+    assert_refused(parted, "class 'dog' has no image in test; add at least one")
 
 
 def test_test_without_train(parted: Path):
     (parted / "train").rename(parted / "val")
-    refused(parted, "test, val but no train folder; give <class>/<image>, or train/")
+    assert_refused(parted, "test, val but no train folder; give <class>/<image>, or train/")
 
 
 def test_one_part_under_two_names(parted: Path, make_images):
     make_images(parted, ["val/cat/1.png", "validation/cat/2.png"])
-    refused(parted, "test, train, val, validation name one part twice; keep one of them")
+    assert_refused(parted, "test, train, val, validation name one part twice; keep one of them")
 
 
 def test_a_file_in_two_given_parts(parted: Path):
@@ -204,7 +212,7 @@ def test_copies_in_one_class_are_dealt_together(photos: Path):
 def test_one_file_in_two_classes_and_parts(photos: Path):
     for number in range(10):
         shutil.copy(photos / f"cat/{number}.png", photos / f"dog/{number}.png")
-    refused(photos, "stand in another part too: ")
+    assert_refused(photos, "stand in another part too: ")
 
 
 def test_an_unlistable_folder_is_refused(photos: Path, monkeypatch):
@@ -213,7 +221,7 @@ def test_an_unlistable_folder_is_refused(photos: Path, monkeypatch):
         return []
 
     monkeypatch.setattr(os, "walk", walk)
-    refused(photos, f"{photos} cannot be listed ([Errno 13] Permission denied")
+    assert_refused(photos, f"{photos} cannot be listed ([Errno 13] Permission denied")
 
 
 @pytest.mark.parametrize(
