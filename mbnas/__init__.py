@@ -28,8 +28,16 @@ if TYPE_CHECKING:
         SpaceError,
         StudyError,
     )
+    from mbnas.measure.calibration import (
+        Calibration,
+        calibrate,
+        find_calibration,
+        load_calibration,
+    )
     from mbnas.measure.latency import Latency, OrtLatencyMeter
+    from mbnas.measure.networks import open_network
     from mbnas.measure.onnx_file import to_onnx
+    from mbnas.measure.predictor import LatencyPredictor
     from mbnas.measure.recipe import Recipe
     from mbnas.measure.training import TorchTrainer
     from mbnas.model import build
@@ -60,8 +68,16 @@ _ROOMS = {
         "SpaceError",
         "StudyError",
     ),
+    "mbnas.measure.calibration": (
+        "Calibration",
+        "calibrate",
+        "find_calibration",
+        "load_calibration",
+    ),
     "mbnas.measure.latency": ("Latency", "OrtLatencyMeter"),
+    "mbnas.measure.networks": ("open_network",),
     "mbnas.measure.onnx_file": ("to_onnx",),
+    "mbnas.measure.predictor": ("LatencyPredictor",),
     "mbnas.measure.recipe": ("Recipe",),
     "mbnas.measure.training": ("TorchTrainer",),
     "mbnas.model": ("build",),
@@ -86,12 +102,14 @@ __all__ = [
     "Architecture",
     "BuildError",
     "Bundle",
+    "Calibration",
     "DataError",
     "Dataset",
     "ExportError",
     "Fusion",
     "Head",
     "Latency",
+    "LatencyPredictor",
     "Limit",
     "MbnasError",
     "MeasureError",
@@ -107,15 +125,19 @@ __all__ = [
     "TorchTrainer",
     "Trial",
     "build",
+    "calibrate",
     "costs",
     "export",
+    "find_calibration",
     "hypervolume",
     "knee",
+    "load_calibration",
     "load_data",
     "load_space",
     "make_space",
     "maximize",
     "minimize",
+    "open_network",
     "open_study",
     "pick",
     "reference",

@@ -36,6 +36,11 @@ class FakeTrainer:
         self.before = before
         self.trained: list[str] = []
 
+    @property
+    def uses_cores(self) -> bool:
+        """It computes nothing."""
+        return False
+
     def train(
         self,
         architecture: Architecture,
@@ -86,10 +91,13 @@ class FakeLatencyMeter:
             p50_ms=latency_ms * 1.02,
             p90_ms=latency_ms * 1.10,
             samples=100,
+            runs=120,
             noisy=False,
+            slowdown=1.0,
             reference_ms=1.0,
             threads=self._threads,
             pinned=False,
+            host="fake",
         )
 
 

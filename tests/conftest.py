@@ -20,6 +20,14 @@ settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is learnt of this machine stays among the tests, their subprocesses too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MBNAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> Iterator[None]:
     """Modules here are tiny: one thread is quickest."""
     threads = torch.get_num_threads()

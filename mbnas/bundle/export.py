@@ -22,9 +22,9 @@ from mbnas.bundle.pick import pick as pick_trial
 from mbnas.data import load_data
 from mbnas.errors import ExportError
 from mbnas.measure.images import ImageTensors
-from mbnas.measure.latency import open_session
 from mbnas.measure.onnx_file import INPUT, to_onnx
 from mbnas.measure.parity import check_parity
+from mbnas.measure.session import open_session
 from mbnas.search import Study, Trial
 
 FILES = ("model.onnx", "weights.safetensors", "architecture.json", "CARD.md")

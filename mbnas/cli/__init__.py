@@ -17,6 +17,8 @@ VERBS = {
     "space": "check, show or sample a search-space file",
     "network": "show what a published network or an architecture file is and costs",
     "search": "search for networks that are accurate and fast on your images and this CPU",
+    "bench": "time networks on this machine, side by side, and see where the time goes",
+    "calibrate": "learn to predict the latencies of a space on this machine",
     "report": "write a study's report, one HTML file",
     "export": "take a network home: ONNX, weights, architecture, card",
 }

@@ -11,10 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from mbnas.cli.words import duration
+from mbnas.cli.words import duration, limit_said
 from mbnas.measure.training import Epoch
 from mbnas.network import Architecture
-from mbnas.search import Found, Observer, Snapshot, Trial
+from mbnas.search import Feasibility, Found, Observer, Snapshot, Trial
 
 SHOWN = 8  # rows of the front
 
@@ -46,6 +46,9 @@ class _Lines(Observer):
         if done == total:
             self.console.print(f"{total} images read", highlight=False)
             self.console.file.flush()
+
+    def limit_checked(self, found: Feasibility) -> None:
+        self.console.print(limit_said(found), highlight=False, soft_wrap=True)
 
     def search_began(self, found: Found, snapshot: Snapshot) -> None:  # noqa: ARG002
         if found.finished or found.broken_off:
@@ -86,6 +89,9 @@ class _Display(Observer):
 
     def images_decoded(self, done: int, total: int) -> None:
         self._bars.update(self._images, completed=done, total=total, visible=done < total)
+
+    def limit_checked(self, found: Feasibility) -> None:
+        self.console.print(limit_said(found), highlight=False)
 
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
         if found.finished or found.broken_off:

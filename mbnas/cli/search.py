@@ -89,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         device=arguments.device,
         threads=arguments.threads,
+        predictor=_predictor(space, len(data.classes), arguments.threads),
     )
     trials = arguments.trials
     if trials is None and arguments.budget is None:
@@ -108,6 +109,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _predictor(
+    space: mbnas.SearchSpace, classes: int, threads: int
+) -> mbnas.LatencyPredictor | None:
+    """What `mbnas calibrate` left for this space and machine."""
+    calibration = mbnas.find_calibration(space, classes, threads)
+    return None if calibration is None else calibration.predictor()
+
+
 def _recipe(arguments: argparse.Namespace) -> mbnas.Recipe:
     given = {
         "epochs": arguments.epochs,
@@ -125,6 +134,8 @@ def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: fl
         print(f"goes on   {folder} has {len(done)} evaluated trials, which count")
         trials = None if trials is None else max(0, trials - len(done))
     with progress(search.recipe.epochs) as observer:
+        for found in search.feasibility():
+            observer.limit_checked(found)
         estimate = search.estimate(observer=observer)
     sizes = ", ".join(f"{size:,} {name}" for name, size in data.sizes.items())
     print(f"space     {space.name}: {space.size:,} points, {len(space.choices)} choices")

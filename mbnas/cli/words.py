@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mbnas
+from mbnas.search import Feasibility
 
 WIDE = 120
 """Columns of a terminal from which the architecture's lines fit beside the figures."""
@@ -55,3 +56,16 @@ def front_table(study: mbnas.Study) -> None:
         )
     console.print(table)
     console.print(f"hypervolume {study.hypervolume:.4f}   (~ a noisy latency)", highlight=False)
+
+
+def limit_said(found: Feasibility) -> str:
+    """What a limit leaves of a space: `latency_ms ≤ 2: about 30 % of the space; ...`."""
+    return (
+        f"limit {found.limit.quantity} ≤ {found.limit.most:g}: about {found.share:.0%} of the"
+        f" space; the cheapest found needs {found.value:.4g}"
+    )
+
+
+def waiting_for_cores() -> None:
+    """Says why nothing happens: trainings and measurements share the cores by turns."""
+    print("waiting for the cores: another mbnas trains or measures on them", flush=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
 
 from mbnas.engine.jobs import Failed, Job, Measure, Measured, Outcome, Train, Trained
 from mbnas.errors import MeasureError
+from mbnas.measure.cores import CoreLock
 from mbnas.measure.latency import LatencyMeter
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.measure.parity import ParityError, check_parity
@@ -45,6 +47,7 @@ class LocalEngine:
         self._trainer = trainer
         self._meter = meter
         self._classes = classes
+        self._cores = CoreLock()
         self._jobs: deque[Job] = deque()
 
     @property
@@ -72,9 +75,14 @@ class LocalEngine:
             return Failed(job.trial, reason, time.perf_counter() - start)
 
     def _train(self, job: Train, on_epoch: Callable[[int, Epoch], None], start: float) -> Trained:
-        training = self._trainer.train(
-            job.architecture, job.seed, lambda epoch: on_epoch(job.trial, epoch)
-        )
+        busy = self._cores.shared() if self._trainer.uses_cores else nullcontext(_nothing)
+        with busy as pause:
+
+            def epoch_ended(epoch: Epoch) -> None:
+                on_epoch(job.trial, epoch)
+                pause()  # whoever waits to measure on these cores comes in between
+
+            training = self._trainer.train(job.architecture, job.seed, epoch_ended)
         model = None
         if training.weights:
             model = to_onnx(job.architecture.lower(self._classes), training.weights)
@@ -84,3 +92,7 @@ class LocalEngine:
             )
             check_parity(job.architecture, training.weights, model, noise)
         return Trained(job.trial, training, model, time.perf_counter() - start)
+
+
+def _nothing() -> None:
+    """What a training that needs no cores does between its epochs."""

@@ -1,16 +1,14 @@
-"""The machine that measures: what it is, and a thread held on its cores."""
+"""The machine that measures, and how it is told from others."""
 
 from __future__ import annotations
 
-import contextlib
-import os
+import hashlib
 import platform
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-_LINUX = platform.system() == "Linux"  # elsewhere a thread cannot be held on a core
+from mbnas.measure.cores import usable_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,12 @@ class Host:
     governor: str | None
     system: str
 
+    @property
+    def fingerprint(self) -> str:
+        """Short and the same wherever latencies may be compared."""
+        text = "|".join(f"{key}={value}" for key, value in sorted(asdict(self).items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
 
 def this_host(threads: int = 1) -> Host:
     """The machine on which this runs."""
@@ -44,34 +48,6 @@ def this_host(threads: int = 1) -> Host:
         governor=_first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         system=f"{platform.system()} {platform.machine()}",
     )
-
-
-def usable_cores() -> list[int]:
-    """Numbers of the cores that this thread may run on."""
-    if _LINUX:
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
-@contextlib.contextmanager
-def pinned(threads: int) -> Iterator[bool]:
-    """Holds the calling thread, and threads it starts, on as many cores; says whether it could.
-
-    Other threads of the process stay where they are.
-    """
-    cores = usable_cores()
-    if not _LINUX or len(cores) < threads:
-        yield False
-        return
-    try:
-        os.sched_setaffinity(0, cores[-threads:])
-    except OSError:  # a container may forbid it
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        os.sched_setaffinity(0, cores)
 
 
 def _cpu_name() -> str:

@@ -1,34 +1,35 @@
 """Latency on this machine's CPU: ONNX Runtime, batch 1, a stated number of threads.
 
-`latency_ms` is the 20 % quantile of single runs. Whatever disturbs a run makes it longer, never
-shorter, so a low quantile repeats better than a mean or a median, and, unlike the minimum, does
-not hang on one lucky run. p50 and p90 say what a busy machine adds.
+`latency_ms` is the time of a run on an undisturbed core: the 20 % quantile over undisturbed bursts
+of each burst's median, in the thread's own CPU time where it is alone, scaled by a reference
+network timed alongside. p50 and p90 are of all runs by the clock: what this machine adds.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import onnxruntime
-from filelock import FileLock
-from numpy.typing import NDArray
 
 from mbnas.errors import MeasureError
-from mbnas.measure.host import pinned
+from mbnas.measure.cores import CoreLock
+from mbnas.measure.estimate import enough, estimate, reference_latency_ms
+from mbnas.measure.host import this_host
+from mbnas.measure.memory import recall_pace, remember_pace
 from mbnas.measure.onnx_file import to_onnx
-from mbnas.network import Architecture, reference
+from mbnas.measure.profile import OperatorTime, profile
+from mbnas.measure.timing import Burst, Timer, Timing, reference_file
+from mbnas.network import Architecture
 
-QUANTILE = 0.2
-NOISY_INTERVAL = 0.05
-NOISY_DRIFT = 0.10
+SECONDS = 0.8
+LEARNING_SECONDS = 3.0
+PROFILED_RUNS = 12
+PROFILED_SECONDS = 0.5
+BETTER = 0.9
+"""The remembered reference latency gives way to one shorter than this share of it: the scale of
+all latencies should not creep with every lucky moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +37,20 @@ class Latency:
     """A distribution of run times of one network on one image, in milliseconds.
 
     Attributes:
-        latency_ms: The estimate, the 20 % quantile of single runs.
+        latency_ms: The estimate: a run on an undisturbed core.
         low_ms: Lower end of its 95 % interval.
         high_ms: Upper end of its 95 % interval.
-        p50_ms: Median of single runs.
-        p90_ms: 90 % quantile of single runs.
-        samples: Number of single runs.
-        noisy: Whether the interval is wider than 5 % of the estimate, or the first and second
-            half of the measurement differ by more than 10 %.
-        reference_ms: The estimate of the reference network timed alongside; its drift from one
-            measurement to the next is the machine's.
+        p50_ms: Median by the clock of all runs, disturbed ones too.
+        p90_ms: 90 % quantile of the same.
+        samples: Runs behind the estimate.
+        runs: All runs.
+        noisy: Whether the machine gave too few undisturbed runs, or too different ones.
+        slowdown: The machine's pace meanwhile against its best, a median; 1 is undisturbed.
+        reference_ms: The reference network's latency to which all are scaled; None where it was
+            not known.
         threads: Threads that the network used.
         pinned: Whether the thread was held on its cores.
+        host: Fingerprint of the machine.
     """
 
     latency_ms: float
@@ -56,10 +59,13 @@ class Latency:
     p50_ms: float
     p90_ms: float
     samples: int
+    runs: int
     noisy: bool
+    slowdown: float
     reference_ms: float | None
     threads: int
     pinned: bool
+    host: str
 
 
 class LatencyMeter(Protocol):
@@ -80,24 +86,35 @@ class LatencyMeter(Protocol):
 
 
 class OrtLatencyMeter:
-    """Times architectures with ONNX Runtime on this machine's CPU.
+    """Times networks with ONNX Runtime on this machine's CPU.
+
+    One measurement at a time on a machine, and none while mbnas trains on its cores.
 
     Args:
-        threads: Threads for each network.
-        seconds: Time to spend on each network, warm-up apart.
+        threads: Threads of each network.
+        seconds: Time for each network at most; on a quiet machine it takes less.
+        on_wait: Called when trainings or other measurements keep it waiting for two seconds.
 
     Raises:
-        MeasureError: fewer than one thread.
+        MeasureError: fewer than one thread, or no time.
     """
 
-    def __init__(self, threads: int = 1, seconds: float = 0.5) -> None:
+    def __init__(
+        self,
+        threads: int = 1,
+        seconds: float = SECONDS,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         if threads < 1:
             raise MeasureError(f"threads = {threads}: a timed network needs at least 1")
+        if not seconds > 0:
+            raise MeasureError(f"seconds = {seconds:g}: must be above 0")
         self._threads = threads
         self._seconds = seconds
-        # Alongside every measurement runs one small network that never changes.
-        anchor = reference("mobilenet_v2", 32, width_multiplier=0.35, small=True)
-        self._anchor = to_onnx(anchor.lower(10))
+        self._host = this_host(threads).fingerprint
+        self._cores = CoreLock(on_wait=on_wait)
+        self._reference_ms: float | None = None
+        self._timer: Timer | None = None
 
     @property
     def threads(self) -> int:
@@ -110,155 +127,70 @@ class OrtLatencyMeter:
         Raises:
             MeasureError: a network cannot be run.
         """
-        files = [to_onnx(architecture.lower(classes)) for architecture in architectures]
-        runs, held = time_files([*files, self._anchor], self._threads, self._seconds)
-        anchor_ms = float(np.quantile(runs[-1], QUANTILE))
-        return [summarise(times, self._threads, held, anchor_ms) for times in runs[:-1]]
+        return self.measure_files([to_onnx(one.lower(classes)) for one in architectures])
 
+    def measure_files(self, files: Sequence[bytes]) -> list[Latency]:
+        """The same for ONNX files with one input.
 
-def time_files(
-    files: Sequence[bytes], threads: int = 1, seconds: float = 0.5
-) -> tuple[list[NDArray[np.float64]], bool]:
-    """Run times in milliseconds of some ONNX files, in rounds that take turns.
+        Raises:
+            MeasureError: a file cannot be run.
+        """
+        if not files:
+            return []
+        with self._cores.alone():
+            timer = self._ready_timer()
+            timings = timer.time(files, self._seconds, enough)
+        self._learn(timer, timings[-1].reference)
+        return [self._latency(timing, timer) for timing in timings]
 
-    One measurement at a time on a machine: others wait for its lock. That nothing else, such as
-    another search's training, keeps the cores busy meanwhile is the caller's to see to.
+    def profile(
+        self, content: bytes, runs: int = PROFILED_RUNS, seconds: float = PROFILED_SECONDS
+    ) -> list[OperatorTime]:
+        """Times of an ONNX file's operators, at undisturbed moments.
 
-    Returns:
-        The times of each file, (samples,), and whether the thread was held on its cores.
+        Raises:
+            MeasureError: the file cannot be run.
+        """
+        with self._cores.alone():
+            return profile(content, self._ready_timer(), runs, seconds)
 
-    Raises:
-        MeasureError: a file cannot be run.
-    """
-    with _machine_lock(), pinned(threads) as held:
-        runners = [_Runner(file, threads) for file in files]
-        for runner in runners:
-            runner.warm_up()
-        with _no_garbage_collection():
-            deadline = time.perf_counter() + seconds * len(runners)
-            rounds = 0
-            while rounds < 5 or time.perf_counter() < deadline:
-                for runner in runners:
-                    runner.burst()
-                rounds += 1
-    return [np.asarray(runner.times) for runner in runners], held
+    def _ready_timer(self) -> Timer:
+        if self._timer is None:
+            known = recall_pace(self._host)
+            self._timer = Timer(self._threads, None if known is None else known.pace_ms)
+            if known is not None:
+                self._reference_ms = known.reference_ms
+            else:  # a machine never seen before
+                (timing,) = self._timer.time([reference_file()], LEARNING_SECONDS)
+                self._learn(self._timer, timing.bursts)
+        return self._timer
 
+    def _learn(self, timer: Timer, reference: Sequence[Burst]) -> None:
+        """Remembers the reference network's latency, if it was timed well and is news."""
+        now_ms = reference_latency_ms(reference)
+        if now_ms is None:
+            return
+        if self._reference_ms is None or now_ms < BETTER * self._reference_ms:
+            remember_pace(self._host, timer.pace.best_ms, now_ms)
+        # Within a process the scale stays: latencies of one search must compare.
+        self._reference_ms = self._reference_ms or now_ms
 
-def summarise(
-    times: NDArray[np.float64], threads: int, held: bool, reference_ms: float | None = None
-) -> Latency:
-    """The latency that a series of run times in milliseconds, in their order, speaks for."""
-    ordered = np.sort(times)
-    count = len(ordered)
-    # The quantile's interval from order statistics: ranks of a binomial, normal approximation.
-    spread = 1.96 * np.sqrt(count * QUANTILE * (1 - QUANTILE))
-    low = ordered[max(0, int(np.floor(count * QUANTILE - spread)))]
-    high = ordered[min(count - 1, int(np.ceil(count * QUANTILE + spread)))]
-    estimate, p50, p90 = np.quantile(times, [QUANTILE, 0.5, 0.9])
-    halves = [np.quantile(half, QUANTILE) for half in np.array_split(times, 2)]
-    drift = abs(halves[1] - halves[0]) / estimate
-    return Latency(
-        latency_ms=float(estimate),
-        low_ms=float(low),
-        high_ms=float(high),
-        p50_ms=float(p50),
-        p90_ms=float(p90),
-        samples=count,
-        noisy=bool((high - low) > NOISY_INTERVAL * estimate or drift > NOISY_DRIFT),
-        reference_ms=reference_ms,
-        threads=threads,
-        pinned=held,
-    )
-
-
-def open_session(content: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session on the CPU with graph optimisations on.
-
-    Raises:
-        MeasureError: the file cannot be loaded.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except _ORT_ERRORS as error:
-        raise MeasureError(f"ONNX Runtime cannot load the network: {_line(error)}") from None
-
-
-def run_session(
-    session: onnxruntime.InferenceSession, feed: Mapping[str, NDArray[Any]]
-) -> NDArray[Any]:
-    """The first output of a network for one input.
-
-    Raises:
-        MeasureError: it cannot be computed.
-    """
-    try:
-        first: NDArray[Any] = session.run(None, feed)[0]
-    except _ORT_ERRORS as error:
-        raise MeasureError(f"ONNX Runtime cannot run the network: {_line(error)}") from None
-    return first
-
-
-class _Runner:
-    """One network, its input, and the times it has taken so far."""
-
-    WARM_UP_RUNS = 5
-    WARM_UP_SECONDS = 0.03
-    BURST_SECONDS = 0.01
-
-    def __init__(self, content: bytes, threads: int) -> None:
-        self._session = open_session(content, threads)
-        (image,) = self._session.get_inputs()
-        shape = [size if isinstance(size, int) else 1 for size in image.shape]
-        values = np.random.default_rng(0).standard_normal(shape, np.float32)
-        self._feed = {image.name: values}
-        self.times: list[float] = []
-        self._burst = 3
-
-    def warm_up(self) -> None:
-        start = time.perf_counter()
-        runs = 0
-        while runs < self.WARM_UP_RUNS or time.perf_counter() - start < self.WARM_UP_SECONDS:
-            last = self._run_ms()
-            runs += 1
-        self._burst = max(3, min(100, round(self.BURST_SECONDS * 1000 / last)))
-
-    def burst(self) -> None:
-        """Some runs in a row; the first refills the caches that the others' turn emptied."""
-        self._run_ms()
-        self.times.extend(self._run_ms() for _ in range(self._burst))
-
-    def _run_ms(self) -> float:
-        start = time.perf_counter_ns()
-        run_session(self._session, self._feed)
-        return (time.perf_counter_ns() - start) / 1e6
-
-
-_ORT_ERRORS = tuple(
-    kind
-    for kind in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
-    if isinstance(kind, type) and issubclass(kind, Exception)
-)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _machine_lock() -> FileLock:
-    return FileLock(Path(tempfile.gettempdir()) / "mbnas-latency.lock", mode=0o666)
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+    def _latency(self, timing: Timing, timer: Timer) -> Latency:
+        found = estimate(timing.bursts, timing.reference, self._reference_ms)
+        wall_ms = np.concatenate([burst.wall_ms for burst in timing.bursts])
+        p50_ms, p90_ms = np.quantile(wall_ms, [0.5, 0.9])
+        return Latency(
+            latency_ms=found.latency_ms,
+            low_ms=found.low_ms,
+            high_ms=found.high_ms,
+            p50_ms=float(p50_ms),
+            p90_ms=float(p90_ms),
+            samples=found.samples,
+            runs=len(wall_ms),
+            noisy=found.noisy,
+            slowdown=float(np.median([burst.slowdown for burst in timing.bursts])),
+            reference_ms=self._reference_ms,
+            threads=self._threads,
+            pinned=timer.pinned,
+            host=self._host,
+        )

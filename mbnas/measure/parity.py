@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from mbnas.errors import ExportError
-from mbnas.measure.latency import open_session, run_session
 from mbnas.measure.onnx_file import INPUT
+from mbnas.measure.session import open_session, run_session
 from mbnas.model import build
 from mbnas.network import Architecture
 

@@ -76,6 +76,11 @@ class Training:
 class Trainer(Protocol):
     """Trains architectures on some data by some recipe."""
 
+    @property
+    def uses_cores(self) -> bool:
+        """Whether training keeps this machine's cores busy, so that nothing can be timed there."""
+        ...
+
     def train(
         self, architecture: Architecture, seed: int, on_epoch: Callable[[Epoch], None]
     ) -> Training:
@@ -128,6 +133,11 @@ class TorchTrainer:
         with self._memory_errors():
             self._train = ImageTensors(train, self.normalisation, self.device)
             self._validation = ImageTensors(validation, self.normalisation, self.device)
+
+    @property
+    def uses_cores(self) -> bool:
+        """Whether it trains on the CPU."""
+        return self.device.type == "cpu"
 
     def train(
         self, architecture: Architecture, seed: int, on_epoch: Callable[[Epoch], None]

@@ -2,6 +2,7 @@
 
 from mbnas.search.driver import Budget
 from mbnas.search.events import Found, Observer, Snapshot
+from mbnas.search.feasibility import Feasibility
 from mbnas.search.front import front, hypervolume, knee
 from mbnas.search.objectives import COSTS, Goals, Limit, Objective, maximize, minimize
 from mbnas.search.samplers import SAMPLERS
@@ -14,6 +15,7 @@ __all__ = [
     "SAMPLERS",
     "Budget",
     "Estimate",
+    "Feasibility",
     "Found",
     "Goals",
     "Limit",

@@ -20,7 +20,8 @@ from optuna.trial import TrialState
 
 from mbnas.engine import Engine, Failed, Measure, Measured, Outcome, Train, Trained
 from mbnas.errors import StudyError
-from mbnas.network import costs
+from mbnas.measure.predictor import Predictor
+from mbnas.network import Architecture, costs
 from mbnas.search.events import Found, Observer, Snapshot
 from mbnas.search.folder import StudyFolder
 from mbnas.search.front import broken_limit, front, hypervolume, points
@@ -70,6 +71,7 @@ class Driver:
     samplers: SamplerSource
     observer: Observer
     budget: Budget
+    predictor: Predictor | None = None
     _open: dict[int, _Open] = field(default_factory=dict)
     _trials: list[Trial] = field(default_factory=list)
     _known: dict[str, Trial] = field(default_factory=dict)
@@ -160,6 +162,7 @@ class Driver:
             architecture=architecture,
             status="untrained",
             costs=costs(architecture.lower(len(self.record.data.classes))),
+            predicted_ms=self._predicted(architecture),
         )
         self.observer.trial_began(trial.number, architecture)
         self._open[trial.number] = _Open(asked, trial)
@@ -168,6 +171,11 @@ class Driver:
             self._close(replace(trial, reason=_said(broken, trial)))
         else:
             self.engine.submit(Measure(trial.number, architecture))
+
+    def _predicted(self, architecture: Architecture) -> float | None:
+        if self.predictor is None:
+            return None
+        return float(self.predictor.predict([architecture])[0])
 
     def _advance(self, outcome: Outcome) -> None:
         """Takes an outcome and sends its trial on its way."""
@@ -222,7 +230,7 @@ class Driver:
         asked.set_user_attr(RESULT, trial.to_record())
         told = set(self.study.get_trials(deepcopy=False)[asked.number].constraints)  # by a kill
         for limit in self.record.goals.limits:
-            value = trial.value(limit.quantity)
+            value = trial.bound(limit.quantity)
             if value is not None and limit.quantity not in told:
                 # As a share of the limit, so that limits in bytes and milliseconds weigh alike.
                 asked.set_constraint(limit.quantity, value / limit.most - 1)
@@ -264,6 +272,14 @@ class Driver:
 
 
 def _said(limit: Limit, trial: Trial) -> str:
+    if limit.quantity == "latency_ms" and trial.latency is None:
+        return f"predicted latency_ms {trial.predicted_ms:.4g} is far above {limit.most:.4g}"
     value = trial.value(limit.quantity) or math.nan
+    most = trial.bound(limit.quantity) or math.nan
     digits = ".4g" if limit.quantity.endswith("_ms") else ",.0f"
-    return f"{limit.quantity} {value:{digits}} is above the limit of {limit.most:{digits}}"
+    if value > limit.most:
+        return f"{limit.quantity} {value:{digits}} is above the limit of {limit.most:{digits}}"
+    return (
+        f"{limit.quantity} {value:{digits}} may be up to {most:{digits}}, above the limit of"
+        f" {limit.most:{digits}}"
+    )

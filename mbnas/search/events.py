@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mbnas.measure.training import Epoch
 from mbnas.network import Architecture
+from mbnas.search.feasibility import Feasibility
 from mbnas.search.trial import Trial
 
 
@@ -51,6 +52,9 @@ class Observer:
 
     def images_decoded(self, done: int, total: int) -> None:
         """Before the search begins: so many images of a part are read."""
+
+    def limit_checked(self, found: Feasibility) -> None:
+        """Before a new study is made: what a limit leaves of the space."""
 
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
         """Before the first trial."""

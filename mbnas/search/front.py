@@ -28,9 +28,9 @@ def front(trials: Iterable[Trial], goals: Goals) -> list[Trial]:
 
 
 def broken_limit(trial: Trial, limits: Sequence[Limit]) -> Limit | None:
-    """The first limit that a trial's known quantities break."""
+    """The first limit that a trial's known quantities break; a latency, by its upper end."""
     for limit in limits:
-        value = trial.value(limit.quantity)
+        value = trial.bound(limit.quantity)
         if value is not None and value > limit.most:
             return limit
     return None

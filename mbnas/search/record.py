@@ -16,7 +16,7 @@ from mbnas.measure.images import Normalisation
 from mbnas.measure.recipe import Recipe
 from mbnas.search.objectives import Goals
 
-SCHEMA = 1
+SCHEMA = 2
 _PACKAGES = ("mbnas", "torch", "torchvision", "optuna", "onnx", "onnxruntime", "numpy")
 
 

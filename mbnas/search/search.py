@@ -16,11 +16,13 @@ from mbnas.errors import StudyError
 from mbnas.measure.host import this_host
 from mbnas.measure.images import Normalisation
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
+from mbnas.measure.predictor import Predictor
 from mbnas.measure.recipe import Recipe
 from mbnas.measure.training import TorchTrainer, Trainer
 from mbnas.network import costs
 from mbnas.search.driver import Budget, Driver
 from mbnas.search.events import Observer
+from mbnas.search.feasibility import Feasibility, FeasibilityCheck
 from mbnas.search.folder import StudyFolder
 from mbnas.search.objectives import ARITHMETIC_COSTS, Goals, Limit, Objective, maximize, minimize
 from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
@@ -64,6 +66,8 @@ class Search:
         threads: Threads of a measured network.
         trainer: In place of training with PyTorch, such as `mbnas.testing.FakeTrainer`.
         meter: In place of timing with ONNX Runtime, such as `mbnas.testing.FakeLatencyMeter`.
+        predictor: Predicts latencies, so that networks far above a limit are not even measured;
+            `mbnas.find_calibration(space, classes, threads)` has one after `mbnas calibrate`.
 
     Raises:
         StudyError: objectives, limits or sampler that cannot be.
@@ -84,6 +88,7 @@ class Search:
         threads: int = 1,
         trainer: Trainer | None = None,
         meter: LatencyMeter | None = None,
+        predictor: Predictor | None = None,
     ) -> None:
         self.space = space
         self.data = data
@@ -95,6 +100,7 @@ class Search:
         self._device = device
         self._trainer = trainer
         self._meter = meter or OrtLatencyMeter(threads)
+        self._predictor = predictor
 
     def run(
         self,
@@ -108,7 +114,8 @@ class Search:
         to go on.
 
         Raises:
-            StudyError: the folder is in use, or belongs to a different study.
+            StudyError: the folder is in use, or belongs to a different study, or no network of
+                the space was found to meet a limit.
             DataError: images that cannot be read.
             BuildError: a device that is not there.
         """
@@ -117,6 +124,10 @@ class Search:
             if self._folder.exists:
                 self._check_same_study()
             observer = observer or Observer()
+            if not self._folder.exists:
+                for found in self.feasibility():
+                    observer.limit_checked(found)
+                    found.check()
             trainer = self._ready_trainer(observer)
             if not self._folder.exists:
                 normalisation = trainer.normalisation if isinstance(trainer, TorchTrainer) else None
@@ -131,8 +142,16 @@ class Search:
                 samplers=self._samplers,
                 observer=observer,
                 budget=budget,
+                predictor=self._predictor,
             ).run()
         return open_study(self._folder.path)
+
+    def feasibility(self) -> list[Feasibility]:
+        """For every limit, how much of the space is within it, and what is cheapest."""
+        check = FeasibilityCheck(
+            self.space, len(self.data.classes), self._meter, self._predictor, self.seed
+        )
+        return check.of(self.goals.limits)
 
     def estimate(self, networks: int = 4, observer: Observer | None = None) -> Estimate:
         """What `run` would do and about how long a trial would take; writes nothing."""

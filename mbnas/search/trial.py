@@ -14,6 +14,8 @@ from mbnas.measure.training import Epoch
 from mbnas.network import Architecture, Costs
 from mbnas.space import Params
 
+PREDICTED_SURELY = 0.75
+"""Share of a predicted latency that the network surely takes."""
 Status = Literal["trained", "untrained", "reused", "stopped", "failed"]
 """How a trial ended.
 
@@ -38,6 +40,7 @@ class Trial:
         reason: Why it is untrained, stopped or failed; None otherwise.
         accuracy: Validation accuracy after the last epoch; None where it was not trained through.
         latency: The measured distribution; None where it was not measured.
+        predicted_ms: The predicted `latency_ms`; None without a predictor.
         costs: Arithmetic costs.
         curve: One entry for each epoch trained.
         training_seconds: Time spent on training.
@@ -56,6 +59,7 @@ class Trial:
     reason: str | None = None
     accuracy: float | None = None
     latency: Latency | None = None
+    predicted_ms: float | None = None
     costs: Costs
     curve: tuple[Epoch, ...] = ()
     training_seconds: float = 0.0
@@ -79,6 +83,18 @@ class Trial:
         if quantity in ("latency_ms", "p90_ms"):
             return None if self.latency is None else float(getattr(self.latency, quantity))
         return float(getattr(self.costs, quantity))
+
+    def bound(self, quantity: str) -> float | None:
+        """What a limit is held against: of a latency, its interval's upper end.
+
+        Of one that is not measured, three quarters of what was predicted: only what is far above
+        a limit is refused unmeasured.
+        """
+        if quantity != "latency_ms":
+            return self.value(quantity)
+        if self.latency is not None:
+            return self.latency.high_ms
+        return None if self.predicted_ms is None else PREDICTED_SURELY * self.predicted_ms
 
     def as_reused(self, number: int, params: Params) -> Trial:
         """The same result under another trial's number, nothing spent."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from helpers import some_architectures, tiny_space
 from integration.studies import fake_search
+from numpy.typing import NDArray
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler
 from optuna.trial import TrialState
 
@@ -122,7 +125,7 @@ def test_every_sampler_searches_under_limits(sampler: str | BaseSampler, tmp_pat
             assert trial.status in ("untrained", "reused")
             assert trial.latency is None, "arithmetic alone must end it"
             assert "params" in (trial.reason or "")
-        elif trial.latency_ms is not None and trial.latency_ms > most_ms:
+        elif trial.latency is not None and trial.latency.high_ms > most_ms:
             assert trial.accuracy is None
             assert "latency_ms" in (trial.reason or "")
         else:
@@ -133,6 +136,49 @@ def test_every_sampler_searches_under_limits(sampler: str | BaseSampler, tmp_pat
     assert any(trial.latency is not None and trial.accuracy is None for trial in own)
     assert len(trainer.trained) == sum(trial.status == "trained" for trial in own)
     assert study.record.reference_cost == most_ms
+
+
+def test_a_network_far_above_a_limit_by_prediction_is_not_even_measured(tmp_path: Path) -> None:
+    class Predicts:
+        def predict(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+            return np.array([1.1 * fake_latency_ms(one) for one in architectures])
+
+    networks = some_architectures(tiny_space(), 50)
+    most_ms = quantiles((fake_latency_ms(network) for network in networks), n=4)[0]
+    study = fake_search(
+        tmp_path / "study",
+        predictor=Predicts(),
+        objectives=[maximize("accuracy"), minimize("latency_ms", limit=most_ms)],
+    ).run(trials=40)
+    own = [trial for trial in study.trials if trial.status != "reused"]
+    unmeasured = [trial for trial in own if trial.latency is None]
+    assert unmeasured
+    for trial in own:
+        predicted = 1.1 * fake_latency_ms(trial.architecture)
+        assert trial.predicted_ms == pytest.approx(predicted)
+        assert (trial.latency is None) == (0.75 * predicted > most_ms)
+    for trial in unmeasured:
+        assert trial.status == "untrained"
+        assert trial.latency_ms is None, "what is reported is measured"
+        assert "predicted" in (trial.reason or "")
+    asked = optuna.load_study(
+        study_name="study", storage=f"sqlite:///{tmp_path / 'study' / 'study.db'}"
+    ).get_trials()
+    assert all(asked[trial.number].state == TrialState.COMPLETE for trial in unmeasured)
+    assert all(asked[trial.number].constraints["latency_ms"] > 0 for trial in unmeasured)
+
+
+def test_an_impossible_limit_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    trainer = FakeTrainer()
+    search = fake_search(
+        tmp_path / "study",
+        trainer=trainer,
+        objectives=[maximize("accuracy"), minimize("latency_ms", limit=1e-4)],
+    )
+    with pytest.raises(StudyError, match=r"limit latency_ms = 0\.0001: no network .* needs"):
+        search.run(trials=5)
+    assert not (tmp_path / "study" / "study.json").exists()
+    assert not trainer.trained
 
 
 def test_optuna_sees_limits_as_constraints(tmp_path: Path) -> None:
@@ -308,9 +354,9 @@ def test_damaged_studies_are_said_to_be(tmp_path: Path) -> None:
     study.folder.record_file.write_text(record.replace('"seed"', '"sed"', 1))
     with pytest.raises(StudyError, match=r"study\.json: damaged at"):
         open_study(tmp_path / "study")
-    newer = record.replace('"schema_version": 1', '"schema_version": 2, "more": 1')
+    newer = record.replace('"schema_version": 2', '"schema_version": 3, "more": 1')
     study.folder.record_file.write_text(newer)
-    with pytest.raises(StudyError, match=r"schema 2; this mbnas reads 1"):
+    with pytest.raises(StudyError, match=r"schema 3; this mbnas reads 2"):
         open_study(tmp_path / "study")
     study.folder.record_file.write_text(record)
     study.folder.database.write_bytes(b"no database at all" * 100)

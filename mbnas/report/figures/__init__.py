@@ -8,5 +8,12 @@ from mbnas.report.figures.choices import choices_figure
 from mbnas.report.figures.curves import curves_figure
 from mbnas.report.figures.front import front_figure
 from mbnas.report.figures.hypervolume import hypervolume_figure
+from mbnas.report.figures.profile import profile_figure
 
-__all__ = ["choices_figure", "curves_figure", "front_figure", "hypervolume_figure"]
+__all__ = [
+    "choices_figure",
+    "curves_figure",
+    "front_figure",
+    "hypervolume_figure",
+    "profile_figure",
+]

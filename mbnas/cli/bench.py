@@ -1,0 +1,125 @@
+"""mbnas bench: how long networks take on this machine, and where the time goes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich import print as rich_print
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+import mbnas
+from mbnas.cli.words import waiting_for_cores
+from mbnas.measure.host import this_host
+from mbnas.measure.latency import SECONDS
+from mbnas.measure.networks import NamedNetwork, open_network
+from mbnas.measure.profile import OperatorTime, by_part
+from mbnas.network import REFERENCES
+from mbnas.report import profile_figure
+
+_EPILOG = f"""\
+examples:
+  mbnas bench mobilenet_v2 efficientnet_b0                   two published networks, as a ratio
+  mbnas bench mobilenet_v2 torchvision:resnet18 --threads 2
+  mbnas bench bundle/model.onnx mobilenet_v2 --resolution 32 --small --classes 10
+  mbnas bench bundle/architecture.json --profile --chart profile.html
+
+NETWORK  a reference ({", ".join(REFERENCES)}),
+         an architecture.json, an .onnx file, or torchvision:NAME
+
+The networks take turns, so that what disturbs one disturbs all. "latency" is a run on an
+undisturbed core, with its 95 % interval; p50 and p90 are of all runs on this machine as it is now.
+"""
+_BAR = 40
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.epilog = _EPILOG
+    parser.add_argument("networks", nargs="+", metavar="NETWORK", help="what to time, see below")
+    parser.add_argument("--threads", type=int, default=1, help="of each network (default 1)")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help=f"for each network (default {SECONDS})"
+    )
+    parser.add_argument("--resolution", type=int, default=224, help="of references (default 224)")
+    parser.add_argument("--multiplier", type=float, default=1.0, help="of a reference's widths")
+    parser.add_argument(
+        "--small", action="store_true", help="reference: drop strides until the last map is 4×4"
+    )
+    parser.add_argument("--classes", type=int, default=1000, help="of networks (default 1000)")
+    parser.add_argument(
+        "--profile", action="store_true", help="time by stage and operator, of one network"
+    )
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="the profile as a page to open")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb."""
+    profiled = arguments.profile or arguments.chart is not None
+    if profiled and len(arguments.networks) > 1:
+        raise mbnas.MeasureError("--profile: takes one network at a time")
+    networks = [
+        open_network(
+            text,
+            resolution=arguments.resolution,
+            classes=arguments.classes,
+            width_multiplier=arguments.multiplier,
+            small=arguments.small,
+        )
+        for text in arguments.networks
+    ]
+    meter = mbnas.OrtLatencyMeter(arguments.threads, arguments.seconds, on_wait=waiting_for_cores)
+    latencies = meter.measure_files([network.file for network in networks])
+    host = this_host(arguments.threads)
+    print(f"{host.cpu}, {host.threads} thread(s), ONNX Runtime {host.onnxruntime}, batch 1")
+    rich_print(_table(networks, latencies))
+    slowdown = max(latency.slowdown for latency in latencies)
+    if any(latency.noisy for latency in latencies):
+        print(f"~ noisy: the machine was busy (its pace {slowdown:.2f} times its best)")
+    if profiled:
+        operators = meter.profile(networks[0].file, runs=50, seconds=max(2.0, arguments.seconds))
+        _print_profile(networks[0], operators, arguments.chart)
+    return 0
+
+
+def _table(networks: list[NamedNetwork], latencies: list[mbnas.Latency]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("network")
+    for name in ("latency ms", "95 % interval", "ratio", "p50", "p90", "runs"):
+        table.add_column(name, justify="right")
+    first = latencies[0].latency_ms
+    for network, latency in zip(networks, latencies, strict=True):
+        table.add_row(
+            network.name,
+            f"{latency.latency_ms:.3f}{' ~' if latency.noisy else ''}",
+            f"{latency.low_ms:.3f} to {latency.high_ms:.3f}",
+            f"{latency.latency_ms / first:.2f}",
+            f"{latency.p50_ms:.3f}",
+            f"{latency.p90_ms:.3f}",
+            f"{latency.samples}/{latency.runs}",
+        )
+    return table
+
+
+def _print_profile(
+    network: NamedNetwork, operators: list[OperatorTime], chart: Path | None
+) -> None:
+    total = sum(operator.milliseconds for operator in operators)
+    parts = by_part(operators)
+    table = Table("part", "ms", "share", "", box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    for part, milliseconds in parts.items():
+        bar = "█" * max(1, round(_BAR * milliseconds / max(parts.values())))
+        table.add_row(part, f"{milliseconds:.3f}", f"{milliseconds / total:.0%}", bar)
+    rich_print(table)
+    table = Table("operator", "kind", "ms", "share", box=SIMPLE_HEAD, pad_edge=False)
+    for operator in sorted(operators, key=lambda one: -one.milliseconds)[:15]:
+        share = operator.milliseconds / total
+        table.add_row(operator.name, operator.kind, f"{operator.milliseconds:.3f}", f"{share:.0%}")
+    rich_print(table)
+    shown = min(15, len(operators))
+    print(f"the costliest {shown} of {len(operators)} operators; profiling adds to each")
+    if chart is not None:
+        profile_figure(network.name, operators).write_html(chart)
+        print(f"chart: {chart}")

@@ -1,0 +1,135 @@
+"""From bursts of runs to a latency: which of them count, the estimate, its interval, `noisy`.
+
+Whatever disturbs a run makes it longer, so a quantile below the median repeats better than the
+median or the mean; and the minimum hangs on one lucky run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mbnas.measure.timing import Burst
+
+QUANTILE = 0.2
+LEAST_DOUBT = 0.01
+"""Half of a 95 % interval, as a share of the estimate, that nothing narrows."""
+DOUBT_OF_DESCHEDULED = 0.04
+"""The same for a thread that lost its core again and again, and its caches with it."""
+DOUBT_OF_SLOW = 0.10
+"""The same for a network timed on a slow core: networks lose 1.3 to 1.65 times there, the
+reference network about 1.5."""
+FEW_BURSTS = 3
+NARROW = 0.02
+NOISY = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A latency on an undisturbed core, in milliseconds.
+
+    Attributes:
+        latency_ms: The 20 % quantile over bursts of each burst's median, scaled by the reference
+            network.
+        low_ms: Lower end of its 95 % interval.
+        high_ms: Upper end.
+        samples: Runs behind it.
+        noisy: Whether the machine gave too few undisturbed runs, or too different ones.
+    """
+
+    latency_ms: float
+    low_ms: float
+    high_ms: float
+    samples: int
+    noisy: bool
+
+
+_CLASSES: tuple[tuple[Callable[[Burst], bool], float], ...] = (
+    (lambda burst: burst.undisturbed, LEAST_DOUBT),
+    (lambda burst: burst.fast, DOUBT_OF_DESCHEDULED),
+    (lambda burst: not burst.fast, DOUBT_OF_SLOW),
+)
+"""Which bursts count, of the network and of the reference network alike: the best kind of which
+there are enough."""
+
+
+def estimate(
+    bursts: Sequence[Burst], reference: Sequence[Burst], reference_ms: float | None
+) -> Estimate:
+    """The latency that some bursts speak for.
+
+    Args:
+        bursts: Of the network.
+        reference: Of the reference network, at about the same time.
+        reference_ms: The reference network's latency at this machine's best; None before it is
+            known, when nothing is scaled.
+    """
+    counts, doubt = next(
+        (kind for kind in _CLASSES if sum(map(kind[0], bursts)) >= FEW_BURSTS),
+        _CLASSES[-1],
+    )
+    chosen = [burst for burst in bursts if counts(burst)] or list(bursts)
+    scale = 1.0
+    alongside = [burst for burst in reference if counts(burst)]
+    if reference_ms is not None and len(alongside) >= FEW_BURSTS:
+        scale = reference_ms / _quantile(medians(alongside))[0]
+    doubt = max(doubt, _unrest(medians(alongside)))
+    value, below, above = _quantile(medians(chosen))
+    low = value * (1 - np.hypot(doubt, below / value))
+    high = value * (1 + np.hypot(doubt, above / value))
+    return Estimate(
+        latency_ms=scale * value,
+        low_ms=float(scale * low),
+        high_ms=float(scale * high),
+        samples=sum(len(burst.cpu_ms) for burst in chosen),
+        noisy=counts is not _CLASSES[0][0] or bool(high - low > NOISY * value),
+    )
+
+
+def reference_latency_ms(bursts: Sequence[Burst]) -> float | None:
+    """The reference network's own latency, if enough of its bursts were undisturbed."""
+    chosen = [burst for burst in bursts if burst.undisturbed]
+    return _quantile(medians(chosen))[0] if len(chosen) >= 4 * FEW_BURSTS else None
+
+
+def enough(bursts: Sequence[Burst], late: bool) -> bool:
+    """Whether more bursts would hardly make the interval narrower, or would come too late."""
+    chosen = [burst for burst in bursts if burst.undisturbed]
+    if late or len(chosen) < 4 * FEW_BURSTS:
+        return late and len(chosen) >= 2 * FEW_BURSTS
+    value, below, above = _quantile(medians(chosen))
+    return below + above <= 2 * NARROW * value
+
+
+def medians(bursts: Sequence[Burst]) -> NDArray[np.float64]:
+    """Each burst's median CPU time in milliseconds."""
+    return np.array([float(np.median(burst.cpu_ms)) for burst in bursts])
+
+
+def _unrest(values: NDArray[np.float64]) -> float:
+    """How much the machine drifts, from the reference network: two deviations between quarters.
+
+    What two measurements of one network at different times differ by, and no number of bursts in
+    one of them shows.
+    """
+    if len(values) < 4 * FEW_BURSTS:
+        return 0.0
+    quarters = [np.log(_quantile(part)[0]) for part in np.array_split(values, 4)]
+    return 2 * float(np.std(quarters, ddof=1))
+
+
+def _quantile(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """The 20 % quantile, and how far below and above it its 95 % interval reaches.
+
+    From order statistics: ranks of a binomial, normal approximation.
+    """
+    ordered = np.sort(values)
+    count = len(ordered)
+    spread = 1.96 * np.sqrt(count * QUANTILE * (1 - QUANTILE))
+    low = ordered[max(0, int(np.floor(count * QUANTILE - spread)))]
+    high = ordered[min(count - 1, int(np.ceil(count * QUANTILE + spread)))]
+    value = float(np.quantile(ordered, QUANTILE))
+    return value, value - float(low), float(high) - value

@@ -1,0 +1,104 @@
+"""Which network a text means: a reference, an architecture file, an ONNX file, torchvision's."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torchvision
+
+from mbnas.errors import MeasureError, SpaceError
+from mbnas.measure.onnx_file import to_onnx
+from mbnas.network import REFERENCES, Architecture, reference
+from mbnas.network.checks import nearest
+
+TORCHVISION = "torchvision:"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedNetwork:
+    """A network to be timed.
+
+    Attributes:
+        name: What to call it in a table.
+        file: Its ONNX file.
+        architecture: What it is; None of a foreign file.
+    """
+
+    name: str
+    file: bytes
+    architecture: Architecture | None
+
+
+def open_network(
+    what: str | Path,
+    *,
+    resolution: int = 224,
+    classes: int = 1000,
+    width_multiplier: float = 1.0,
+    small: bool = False,
+) -> NamedNetwork:
+    """The network that a text or path means.
+
+    Args:
+        what: A reference's name; the path of an `architecture.json` or `.onnx` file; or
+            `torchvision:resnet18`, any classifier of torchvision.
+        resolution: Of a reference or torchvision's network, in pixels.
+        classes: Of all but ONNX files.
+        width_multiplier: Of a reference.
+        small: Whether a reference drops strides until its last map is 4×4.
+
+    Raises:
+        MeasureError: nothing of the kind.
+        SpaceError: an architecture file that is none.
+    """
+    text = str(what)
+    path = Path(what)
+    if text.startswith(TORCHVISION):
+        file = _from_torchvision(text.removeprefix(TORCHVISION), resolution, classes)
+        return NamedNetwork(text.removeprefix(TORCHVISION), file, None)
+    if path.suffix == ".onnx":
+        return NamedNetwork(path.stem, _read(path), None)
+    if path.is_file():
+        try:
+            architecture = Architecture.from_json(path.read_bytes())
+        except SpaceError as error:
+            raise SpaceError(f"{path}: {error}") from None
+        return NamedNetwork(path.stem, to_onnx(architecture.lower(classes)), architecture)
+    if text not in REFERENCES:
+        raise MeasureError(
+            f'network "{text}": no reference{nearest(text, REFERENCES)}, no architecture or .onnx'
+            f" file, and not torchvision:NAME; references: {', '.join(REFERENCES)}"
+        )
+    architecture = reference(text, resolution, width_multiplier=width_multiplier, small=small)
+    return NamedNetwork(text, to_onnx(architecture.lower(classes)), architecture)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MeasureError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _from_torchvision(name: str, resolution: int, classes: int) -> bytes:
+    """A torchvision classifier with fresh weights, by torch's own exporter."""
+    known = torchvision.models.list_models(torchvision.models)
+    if name not in known:
+        raise MeasureError(f"torchvision:{name}: no such network{nearest(name, known)}")
+    options = {"aux_logits": False} if name in ("googlenet", "inception_v3") else {}
+    network = torchvision.models.get_model(name, num_classes=classes, **options).eval()
+    with tempfile.TemporaryDirectory(prefix="mbnas-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter that needs no further package is the older
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 3, resolution, resolution),),
+            path := Path(folder) / "network.onnx",
+            dynamo=False,
+            opset_version=18,
+            input_names=["image"],
+        )
+        return path.read_bytes()

@@ -1,0 +1,140 @@
+"""mbnas bench and mbnas calibrate, as a user calls them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import onnx
+import pytest
+from helpers import run_mbnas, some_architectures, tiny_space
+
+from mbnas.cli import main
+from mbnas.errors import MeasureError
+from mbnas.measure.latency import OrtLatencyMeter
+from mbnas.measure.networks import open_network
+from mbnas.measure.onnx_file import to_onnx
+from mbnas.measure.profile import by_part
+from mbnas.network import reference
+from mbnas.report import profile_figure
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network as an architecture file and as an ONNX file."""
+    place = tmp_path_factory.mktemp("networks")
+    (architecture,) = some_architectures(tiny_space(resolution=64), 1)
+    (place / "small.json").write_text(architecture.to_json())
+    (place / "large.onnx").write_bytes(to_onnx(reference("mobilenet_v2", 64).lower(10)))
+    return place
+
+
+def test_networks_of_every_kind_side_by_side(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        *("bench", "mobilenet_v1", "torchvision:squeezenet1_1"),
+        *(str(folder / "small.json"), str(folder / "large.onnx")),
+        *("--resolution", "64", "--seconds", "0.1", "--threads", "1"),
+    ]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    rows = {
+        line.split()[0]: line.replace("~", "").split() for line in out.splitlines() if line.strip()
+    }
+    for name in ("mobilenet_v1", "squeezenet1_1", "small", "large"):
+        latency, low, _, high, ratio = (rows[name][at] for at in (1, 2, 3, 4, 5))
+        assert 0 < float(low) <= float(latency) <= float(high)
+        assert float(ratio) > 0
+    assert rows["mobilenet_v1"][5] == "1.00"
+    assert float(rows["small"][1]) < float(rows["large"][1])
+    assert "ONNX Runtime" in out
+
+
+def test_profile_tells_stages_apart_and_draws_them(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chart = tmp_path / "profile.html"
+    command = ["bench", str(folder / "small.json"), "--seconds", "0.1", "--chart", str(chart)]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    for part in ("stem", "stage1", "stage2", "head"):
+        assert re.search(rf"{part} .*%.*█", out)
+    assert "stage1.block1" in chart.read_text()
+
+
+def test_every_operator_belongs_to_its_stage() -> None:
+    graph = reference("efficientnet_b0", 64).lower(10)
+    operators = OrtLatencyMeter(seconds=0.1).profile(to_onnx(graph), runs=3, seconds=0.1)
+    assert all(operator.milliseconds >= 0 for operator in operators)
+    parts = by_part(operators)
+    assert list(parts) == ["stem", *(f"stage{at}" for at in range(1, 8)), "head"]
+    assert sum(parts.values()) == pytest.approx(sum(one.milliseconds for one in operators))
+    figure = profile_figure("efficientnet_b0", operators)
+    assert sum(bar.x[0] for bar in figure.data) == pytest.approx(sum(parts.values()))
+
+
+def test_a_foreign_file_is_profiled_by_operator(tmp_path: Path) -> None:
+    network = open_network("torchvision:squeezenet1_1", resolution=64, classes=10)
+    parts = by_part(OrtLatencyMeter(seconds=0.1).profile(network.file, runs=3, seconds=0.1))
+    assert "Conv" in parts or any("features" in part for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["bench", "mobilenet_v3"], 'did you mean "mobilenet_v'),
+        (["bench", "torchvision:resnet_18"], 'did you mean "resnet18"'),
+        (["bench", "nowhere.onnx"], "nowhere.onnx: cannot be read"),
+        (["bench", "mobilenet_v1", "mobilenet_v2", "--profile"], "one network at a time"),
+        (["bench", "mobilenet_v1", "--threads", "0"], "threads = 0"),
+        (["calibrate", "nowhere.toml"], "nowhere.toml: no such file"),
+    ],
+)
+def test_a_users_mistake_is_one_line(
+    command: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert words in said
+
+
+def test_files_that_cannot_be_timed_are_measure_errors(tmp_path: Path) -> None:
+    meter = OrtLatencyMeter(seconds=0.05)
+    with pytest.raises(MeasureError, match="cannot load"):
+        meter.measure_files([b"not a network"])
+    with pytest.raises(MeasureError, match="not an ONNX file"):
+        meter.profile(b"not a network")
+    text = onnx.helper.make_tensor_value_info("text", onnx.TensorProto.STRING, [1])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["text"], ["out"])],
+        "texts",
+        [text],
+        [onnx.helper.make_tensor_value_info("out", onnx.TensorProto.STRING, [1])],
+    )
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9
+    )
+    with pytest.raises(MeasureError, match="one float32 input"):
+        meter.measure_files([model.SerializeToString()])
+
+
+def test_calibrate_says_its_error_and_a_search_uses_it(tmp_path: Path) -> None:
+    space = tmp_path / "tiny.toml"
+    space.write_text(tiny_space().toml)
+    result = run_mbnas("calibrate", space, "--seconds", "1", "--out", tmp_path / "tiny.json")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"networks not seen: mean error [\d.]+%, at most [\d.]+%", result.stdout)
+    assert (tmp_path / "tiny.json").exists()
+    result = run_mbnas("calibrate", space, "--seconds", "1", "--classes", "10")
+    assert result.returncode == 0, result.stderr
+    result = run_mbnas(
+        *("search", space, "--data", "digits", "--study", tmp_path / "study", "--subset", 200),
+        *("--trials", 3, "--epochs", 1, "--limit", "latency_ms=5", "--device", "cpu"),
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"limit latency_ms ≤ 5: about \d+% of the space", result.stdout)
+    from mbnas.search import open_study
+
+    assert all(trial.predicted_ms for trial in open_study(tmp_path / "study").trials)
