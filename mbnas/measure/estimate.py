@@ -6,13 +6,13 @@ median or the mean; and the minimum hangs on one lucky run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mbnas.measure.timing import Burst
+from mbnas.measure.timing import Burst, Timing
 
 QUANTILE = 0.2
 LEAST_DOUBT = 0.01
@@ -25,6 +25,8 @@ reference network about 1.5."""
 FEW_BURSTS = 3
 NARROW = 0.02
 NOISY = 0.10
+OFTEN = 0.25
+"""Share of bursts that lost their core from which on the rest, too, found its caches cold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +49,32 @@ class Estimate:
     noisy: bool
 
 
-_CLASSES: tuple[tuple[Callable[[Burst], bool], float], ...] = (
-    (lambda burst: burst.undisturbed, LEAST_DOUBT),
-    (lambda burst: burst.fast, DOUBT_OF_DESCHEDULED),
-    (lambda burst: not burst.fast, DOUBT_OF_SLOW),
-)
-"""Which bursts count, of the network and of the reference network alike: the best kind of which
-there are enough."""
-
-
-def estimate(
-    bursts: Sequence[Burst], reference: Sequence[Burst], reference_ms: float | None
-) -> Estimate:
-    """The latency that some bursts speak for.
+def estimate(timing: Timing, reference_ms: float | None) -> Estimate:
+    """The latency that a timing speaks for.
 
     Args:
-        bursts: Of the network.
-        reference: Of the reference network, at about the same time.
+        timing: Bursts of the network and of the reference network.
         reference_ms: The reference network's latency at this machine's best; None before it is
             known, when nothing is scaled.
     """
-    counts, doubt = next(
-        (kind for kind in _CLASSES if sum(map(kind[0], bursts)) >= FEW_BURSTS),
-        _CLASSES[-1],
-    )
-    chosen = [burst for burst in bursts if counts(burst)] or list(bursts)
+    undisturbed = [burst for burst in timing.bursts if burst.undisturbed]
+    fast = [burst for burst in timing.bursts if burst.fast]
+    if len(undisturbed) >= FEW_BURSTS:
+        chosen, share, doubt = undisturbed, QUANTILE, LEAST_DOUBT
+        alongside = [burst for burst in timing.lately if burst.undisturbed]
+    elif len(fast) >= FEW_BURSTS:
+        chosen, share, doubt = fast, QUANTILE, DOUBT_OF_DESCHEDULED
+        alongside = [burst for burst in timing.lately if burst.fast]
+    else:  # only how it stood to the reference network, turn by turn
+        chosen, share, doubt = list(timing.bursts), 0.5, DOUBT_OF_SLOW
+        alongside = list(timing.alongside)
     scale = 1.0
-    alongside = [burst for burst in reference if counts(burst)]
     if reference_ms is not None and len(alongside) >= FEW_BURSTS:
-        scale = reference_ms / _quantile(medians(alongside))[0]
-    doubt = max(doubt, _unrest(medians(alongside)))
-    value, below, above = _quantile(medians(chosen))
+        scale = reference_ms / _quantile(medians(alongside), share)[0]
+        if chosen is undisturbed:
+            doubt = max(doubt, _unrest(medians(alongside)))
+    lost = sum(burst.descheduled for burst in timing.bursts) / len(timing.bursts)
+    value, below, above = _quantile(medians(chosen), share)
     low = value * (1 - np.hypot(doubt, below / value))
     high = value * (1 + np.hypot(doubt, above / value))
     return Estimate(
@@ -85,7 +82,7 @@ def estimate(
         low_ms=float(scale * low),
         high_ms=float(scale * high),
         samples=sum(len(burst.cpu_ms) for burst in chosen),
-        noisy=counts is not _CLASSES[0][0] or bool(high - low > NOISY * value),
+        noisy=len(undisturbed) < 2 * FEW_BURSTS or lost > OFTEN or bool(high - low > NOISY * value),
     )
 
 
@@ -121,15 +118,15 @@ def _unrest(values: NDArray[np.float64]) -> float:
     return 2 * float(np.std(quarters, ddof=1))
 
 
-def _quantile(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """The 20 % quantile, and how far below and above it its 95 % interval reaches.
+def _quantile(values: NDArray[np.float64], share: float = QUANTILE) -> tuple[float, float, float]:
+    """A quantile, and how far below and above it its 95 % interval reaches.
 
     From order statistics: ranks of a binomial, normal approximation.
     """
     ordered = np.sort(values)
     count = len(ordered)
-    spread = 1.96 * np.sqrt(count * QUANTILE * (1 - QUANTILE))
-    low = ordered[max(0, int(np.floor(count * QUANTILE - spread)))]
-    high = ordered[min(count - 1, int(np.ceil(count * QUANTILE + spread)))]
-    value = float(np.quantile(ordered, QUANTILE))
+    spread = 1.96 * np.sqrt(count * share * (1 - share))
+    low = ordered[max(0, int(np.floor(count * share - spread)))]
+    high = ordered[min(count - 1, int(np.ceil(count * share + spread)))]
+    value = float(np.quantile(ordered, share))
     return value, value - float(low), float(high) - value

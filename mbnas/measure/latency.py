@@ -140,7 +140,7 @@ class OrtLatencyMeter:
         with self._cores.alone():
             timer = self._ready_timer()
             timings = timer.time(files, self._seconds, enough)
-        self._learn(timer, timings[-1].reference)
+        self._learn(timer, timings[-1].lately)
         return [self._latency(timing, timer) for timing in timings]
 
     def profile(
@@ -176,7 +176,7 @@ class OrtLatencyMeter:
         self._reference_ms = self._reference_ms or now_ms
 
     def _latency(self, timing: Timing, timer: Timer) -> Latency:
-        found = estimate(timing.bursts, timing.reference, self._reference_ms)
+        found = estimate(timing, self._reference_ms)
         wall_ms = np.concatenate([burst.wall_ms for burst in timing.bursts])
         p50_ms, p90_ms = np.quantile(wall_ms, [0.5, 0.9])
         return Latency(

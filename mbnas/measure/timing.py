@@ -32,6 +32,7 @@ UNDISTURBED = 1.15
 lies a gap from about 1.1 to 1.4."""
 DESCHEDULED = 1.05
 """Wall time over CPU time of a run above which the thread lost its core."""
+SLEEP_SECONDS = 0.004
 SEEK_SECONDS = 0.02
 BURST_SECONDS = 0.003
 MIN_BURSTS = 5
@@ -72,10 +73,17 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """All bursts of one file, in their order, and the latest of the reference network."""
+    """All bursts of one file, in their order, and the reference network's.
+
+    Attributes:
+        bursts: Of the file.
+        alongside: Of the reference network, in turns with the file's.
+        lately: Its latest ones, those of earlier timings included.
+    """
 
     bursts: tuple[Burst, ...]
-    reference: tuple[Burst, ...]
+    alongside: tuple[Burst, ...]
+    lately: tuple[Burst, ...]
 
 
 class Timer:
@@ -97,6 +105,7 @@ class Timer:
         fine = time.get_clock_info("thread_time").resolution <= 1e-6
         self.cpu_ns = time.thread_time_ns if threads == 1 and fine else time.perf_counter_ns
         self.warm: object = None
+        self.lost_core = False
         with pinning() as hold:
             hold(self._groups[0])
             self.pace = Pace(threads, self.cpu_ns, pace_ms)
@@ -129,12 +138,13 @@ class Timer:
             self.pinned = hold(self._groups[self.core])
             runners = [_Runner(content, self) for content in files]
             waiting = list(runners)
+            alongside: list[Burst] = []
             rounds = 0
             while waiting:
                 for runner in waiting:
                     runner.bursts.append(runner.turn())
                 if rounds % 2 == 0:
-                    self._lately.append(self._reference.turn())
+                    alongside.append(self._reference.turn())
                 rounds += 1
                 now = time.perf_counter()
                 waiting = [
@@ -143,7 +153,9 @@ class Timer:
                     if len(runner.bursts) < MIN_BURSTS
                     or not (now >= last or enough(runner.bursts, now >= deadline))
                 ]
-        return [Timing(tuple(runner.bursts), tuple(self._lately)) for runner in runners]
+        self._lately.extend(alongside)
+        lately = tuple(self._lately)
+        return [Timing(tuple(one.bursts), tuple(alongside), lately) for one in runners]
 
     def watch(self, run: Callable[[], object], runs: int, seconds: float) -> list[bool]:
         """Runs something until so many runs were undisturbed, or for so long.
@@ -189,6 +201,9 @@ class _Runner:
     def turn(self) -> Burst:
         """One burst, at a fast moment if there is one."""
         timer = self._timer
+        if timer.lost_core:  # whoever has slept is given the core for a while
+            time.sleep(SLEEP_SECONDS)
+            timer.warm = None
         session = self._sessions[self._turns // BURSTS_A_SESSION % SESSIONS]
         self._turns += 1
         before = timer.seek()
@@ -196,14 +211,18 @@ class _Runner:
             self._run(session)
             timer.warm = (id(session), timer.core)
             before = timer.pace.slowdown()
-        runs = [self._run(session) for _ in range(self._runs)]
+        runs = [
+            self._run(session)
+            for _ in range(max(1, self._runs // 2) if timer.lost_core else self._runs)
+        ]
         after = timer.pace.slowdown()
         wall_ns, cpu_ns = zip(*runs, strict=True)
+        timer.lost_core = any(wall > DESCHEDULED * cpu for wall, cpu in runs)
         return Burst(
             wall_ms=tuple(ns / 1e6 for ns in wall_ns),
             cpu_ms=tuple(ns / 1e6 for ns in cpu_ns),
             slowdown=max(before, after),
-            descheduled=any(wall > DESCHEDULED * cpu for wall, cpu in runs),
+            descheduled=timer.lost_core,
         )
 
     def _run(self, session: onnxruntime.InferenceSession) -> tuple[int, int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mbnas.measure.estimate import enough, estimate, reference_latency_ms
-from mbnas.measure.timing import Burst
+from mbnas.measure import estimate as estimates
+from mbnas.measure.estimate import Estimate, enough, reference_latency_ms
+from mbnas.measure.timing import Burst, Timing
 
 
 def bursts(times: object, slowdown: float = 1.0, *, descheduled: bool = False) -> list[Burst]:
@@ -15,6 +16,10 @@ def bursts(times: object, slowdown: float = 1.0, *, descheduled: bool = False) -
         Burst((2 * float(ms),), (float(ms),), slowdown, descheduled)
         for ms in np.atleast_1d(np.asarray(times))
     ]
+
+
+def estimate(own: list[Burst], reference: list[Burst], reference_ms: float | None) -> Estimate:
+    return estimates.estimate(Timing(tuple(own), tuple(reference), tuple(reference)), reference_ms)
 
 
 def test_estimate_is_a_low_quantile_with_its_interval() -> None:
@@ -37,11 +42,17 @@ def test_disturbed_runs_do_not_count() -> None:
     rng = np.random.default_rng(2)
     quiet = bursts(1 + 0.001 * rng.random(30))
     slow = bursts(np.full(200, 0.5), slowdown=1.5)  # shorter, which no disturbance is: to be seen
-    descheduled = bursts(np.full(200, 0.5), descheduled=True)
+    descheduled = bursts(np.full(20, 0.5), descheduled=True)
     found = estimate([*slow, *quiet, *descheduled], [], None)
     assert found.latency_ms == pytest.approx(1.0, abs=0.002)
     assert found.samples == 30
     assert not found.noisy
+
+
+def test_a_thread_that_loses_its_core_again_and_again_is_noisy() -> None:
+    kept, lost = bursts(np.full(20, 1.0)), bursts(np.full(10, 1.3), descheduled=True)
+    assert estimate([*kept, *lost], [], None).noisy
+    assert not estimate([*kept, *lost[:3]], [], None).noisy
 
 
 def test_without_undisturbed_runs_the_next_best_count_and_it_is_noisy() -> None:
