@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -180,14 +180,14 @@ def load_on(core: int | None) -> Iterator[None]:
         process.wait()
 
 
-def repeat(count: int) -> dict[str, Any]:
+def repeat(count: int, loads: Sequence[str]) -> dict[str, Any]:
     """A/A: all networks in two processes, under every load."""
     cores = usable_cores()
     series: dict[str, list[list[Any]]] = {}
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "networks.pkl"
         path.write_bytes(pickle.dumps(networks(count)))
-        for load in LOADS:
+        for load in loads:
             busy = {"quiet": None, "other core": cores[0], "same core": cores[-1]}[load]
             own = cores[-1:] if load == "same core" else cores
             series[load] = []
@@ -427,11 +427,11 @@ def repeat_table(found: dict[str, Any]) -> list[str]:
         " relative difference, Kendall's τ, and the median bias against the quiet machine. All"
         " estimators had the same time for each network.",
         "",
-        "| estimator | " + " | ".join(LOADS) + " |",
-        "|---|" + "---|" * len(LOADS),
+        "| estimator | " + " | ".join(found) + " |",
+        "|---|" + "---|" * len(found),
     ]
     for name in (OURS, *ESTIMATORS):
-        cells = [found[load]["estimators"][name] for load in LOADS]
+        cells = [found[load]["estimators"][name] for load in found]
         said = [
             f"{100 * c['p95']:.1f} % ({100 * c['median']:.1f} %), τ {c['tau']:.3f},"
             f" bias {100 * c['bias']:+.1f} %"
@@ -440,7 +440,7 @@ def repeat_table(found: dict[str, Any]) -> list[str]:
         lines.append(f"| {name} | " + " | ".join(said) + " |")
     for key in found["quiet"]:
         if key != "estimators":
-            cells = [shown(found[load][key]) for load in LOADS]
+            cells = [shown(found[load][key]) for load in found]
             lines.append(f"| {key.replace('_', ' ')} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
@@ -454,6 +454,9 @@ def shown(value: Any) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--parts", nargs="+", default=["repeat", "cheap", "predict", "limits"])
+    parser.add_argument(
+        "--loads", nargs="+", choices=LOADS[1:], default=LOADS[1:], help="of part repeat"
+    )
     parser.add_argument("--short", action="store_true", help="fewer networks, some minutes")
     parser.add_argument("--out", type=Path, help="folder for results.json and table.md")
     parser.add_argument("--once", nargs=2, type=Path, help=argparse.SUPPRESS)
@@ -463,7 +466,7 @@ def main() -> None:
         return
     short = arguments.short
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "repeat": lambda: repeat(12 if short else 80),
+        "repeat": lambda: repeat(12 if short else 80, ["quiet", *arguments.loads]),
         "cheap": lambda: cheap(10 if short else 50),
         "predict": lambda: predict(20 if short else 100, 30 if short else 150),
         "limits": lambda: limits(10 if short else 40),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich import print as rich_print
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 import mbnas
@@ -71,7 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
         for text in arguments.networks
     ]
     meter = mbnas.OrtLatencyMeter(arguments.threads, arguments.seconds, on_wait=waiting_for_cores)
-    latencies = meter.measure_files([network.file for network in networks])
+    about = arguments.seconds * len(networks)
+    with Console(stderr=True).status(f"timing {len(networks)} networks, about {about:.0f} s"):
+        latencies = meter.measure_files([network.file for network in networks])
     host = this_host(arguments.threads)
     print(f"{host.cpu}, {host.threads} thread(s), ONNX Runtime {host.onnxruntime}, batch 1")
     rich_print(_table(networks, latencies))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,10 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from mbnas.cli.words import duration, limit_said
+from mbnas.cli.words import checking_said, duration, limit_said, waiting_for_cores
 from mbnas.measure.training import Epoch
 from mbnas.network import Architecture
-from mbnas.search import Feasibility, Found, Observer, Snapshot, Trial
+from mbnas.search import Feasibility, Found, Limit, Observer, Snapshot, Trial
 
 SHOWN = 8  # rows of the front
 
@@ -41,6 +41,15 @@ class _Lines(Observer):
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self._waited = False
+
+    def waits_for_cores(self) -> None:
+        if not self._waited:  # once says it
+            self._waited = True
+            waiting_for_cores()
+
+    def limits_to_check(self, limits: Sequence[Limit]) -> None:
+        self.console.print(checking_said(limits), highlight=False)
 
     def images_decoded(self, done: int, total: int) -> None:
         if done == total:
@@ -86,6 +95,12 @@ class _Display(Observer):
         self._epochs = self._bars.add_task("epochs", total=epochs, note="", visible=False)
         self._last = ""
         self._snapshot: Snapshot | None = None
+
+    def waits_for_cores(self) -> None:
+        self._bars.update(self._all, note="waiting: another mbnas is on these cores")
+
+    def limits_to_check(self, limits: Sequence[Limit]) -> None:
+        self.console.print(checking_said(limits), highlight=False)
 
     def images_decoded(self, done: int, total: int) -> None:
         self._bars.update(self._images, completed=done, total=total, visible=done < total)

@@ -134,6 +134,8 @@ def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: fl
         print(f"goes on   {folder} has {len(done)} evaluated trials, which count")
         trials = None if trials is None else max(0, trials - len(done))
     with progress(search.recipe.epochs) as observer:
+        if search.goals.limits:
+            observer.limits_to_check(search.goals.limits)
         for found in search.feasibility():
             observer.limit_checked(found)
         estimate = search.estimate(observer=observer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -56,6 +58,12 @@ def front_table(study: mbnas.Study) -> None:
         )
     console.print(table)
     console.print(f"hypervolume {study.hypervolume:.4f}   (~ a noisy latency)", highlight=False)
+
+
+def checking_said(limits: Sequence[mbnas.Limit]) -> str:
+    """What happens before a study with limits begins."""
+    names = ", ".join(f"{limit.quantity} ≤ {limit.most:g}" for limit in limits)
+    return f"looking what {names} leaves of the space: some networks are tried"
 
 
 def limit_said(found: Feasibility) -> str:

@@ -1,5 +1,6 @@
 """Where candidates are evaluated. An engine takes jobs and gives back outcomes, nothing more."""
 
+from mbnas.engine.beside import MeasuringProcess
 from mbnas.engine.jobs import Engine, Failed, Job, Measure, Measured, Outcome, Train, Trained
 from mbnas.engine.local import TRIAL_FAILURES, LocalEngine
 
@@ -11,6 +12,7 @@ __all__ = [
     "LocalEngine",
     "Measure",
     "Measured",
+    "MeasuringProcess",
     "Outcome",
     "Train",
     "Trained",

@@ -87,3 +87,7 @@ class Engine(Protocol):
         Called only while a submitted job is unfinished.
         """
         ...
+
+    def close(self) -> None:
+        """Gives back what it holds; unfinished jobs are lost."""
+        ...

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mbnas.engine.beside import MeasuringProcess
 from mbnas.engine.jobs import Failed, Job, Measure, Measured, Outcome, Train, Trained
 from mbnas.errors import MeasureError
 from mbnas.measure.cores import CoreLock
@@ -35,44 +36,70 @@ TRIAL_FAILURES = _TrialFailures()
 
 
 class LocalEngine:
-    """Measures and trains in this process.
+    """Trains in this process; measures here too, or in a process beside it.
+
+    Outcomes come in the same order on every run, whatever takes how long: trainings first, then
+    measurements, each as submitted.
 
     Args:
         trainer: Trains networks.
-        meter: Measures latencies.
+        meter: Measures latencies, here where nothing else runs meanwhile, or beside.
         classes: Number of classes of the data.
+        on_wait: Called when another mbnas keeps a training from the cores for two seconds.
     """
 
-    def __init__(self, trainer: Trainer, meter: LatencyMeter, classes: int) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        meter: LatencyMeter | MeasuringProcess,
+        classes: int,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         self._trainer = trainer
         self._meter = meter
         self._classes = classes
-        self._cores = CoreLock()
-        self._jobs: deque[Job] = deque()
+        self._cores = CoreLock(on_wait=on_wait)
+        self._measurements: deque[Measure] = deque()
+        self._trainings: deque[Train] = deque()
 
     @property
     def capacity(self) -> int:
-        """One: two at once would disturb each other's latency."""
-        return 1
+        """One, or two where the next network is measured while one is trained."""
+        return 2 if isinstance(self._meter, MeasuringProcess) else 1
 
     def submit(self, job: Job) -> None:
-        """Puts a job in the queue; `wait` does it."""
-        self._jobs.append(job)
+        """Puts a job in its queue; `wait` does it, but for measuring beside, which begins now."""
+        if isinstance(job, Train):
+            self._trainings.append(job)
+            return
+        self._measurements.append(job)
+        if isinstance(self._meter, MeasuringProcess):
+            self._meter.submit(job.architecture, self._classes)
 
     def wait(self, on_epoch: Callable[[int, Epoch], None]) -> Outcome:
-        """Does the oldest job."""
-        job = self._jobs.popleft()
+        """Does the oldest training, or else the oldest measurement."""
+        job: Job = self._trainings.popleft() if self._trainings else self._measurements.popleft()
         start = time.perf_counter()
         try:
             match job:
                 case Measure():
-                    (latency,) = self._meter.measure([job.architecture], self._classes)
-                    return Measured(job.trial, latency, time.perf_counter() - start)
+                    return self._measure(job, start)
                 case Train():
                     return self._train(job, on_epoch, start)
         except TRIAL_FAILURES as error:
             reason = f"{type(error).__name__}: {error}"
             return Failed(job.trial, reason, time.perf_counter() - start)
+
+    def close(self) -> None:
+        """Ends the process beside, if there is one."""
+        if isinstance(self._meter, MeasuringProcess):
+            self._meter.close()
+
+    def _measure(self, job: Measure, start: float) -> Measured:
+        if isinstance(self._meter, MeasuringProcess):
+            return Measured(job.trial, *self._meter.result())
+        (latency,) = self._meter.measure([job.architecture], self._classes)
+        return Measured(job.trial, latency, time.perf_counter() - start)
 
     def _train(self, job: Train, on_epoch: Callable[[int, Epoch], None], start: float) -> Trained:
         busy = self._cores.shared() if self._trainer.uses_cores else nullcontext(_nothing)

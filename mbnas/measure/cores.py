@@ -40,6 +40,29 @@ def core_groups(threads: int) -> list[list[int]]:
     return groups or [cores]
 
 
+def reserved_cores(threads: int) -> list[int]:
+    """Cores to leave to measuring beside a training that needs few: a quarter of them.
+
+    None where they would be all, or where threads cannot be held.
+    """
+    groups = core_groups(threads)
+    if not _LINUX or len(groups) < 2:
+        return []
+    return [core for group in groups[: max(1, len(groups) // 4)] for core in group]
+
+
+def keep_to(cores: list[int]) -> None:
+    """Holds every thread of this process, and those they start, on some cores."""
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has just ended, or a container's no
+            os.sched_setaffinity(int(task.name), cores)
+
+
+def with_hyperthreads(cores: list[int]) -> set[int]:
+    """Some cores, and the hyperthreads that share them."""
+    return {sibling for core in cores for sibling in _siblings(core)}
+
+
 @contextlib.contextmanager
 def pinning() -> Iterator[Callable[[list[int]], bool]]:
     """Inside, a function that holds the calling thread on some cores and says whether it could.
@@ -130,12 +153,17 @@ class CoreLock:
 
 def _hyperthread(core: int) -> int:
     """0 for the first thread of a physical core, 1 for its second."""
+    return _siblings(core).index(core)
+
+
+def _siblings(core: int) -> list[int]:
+    """The hyperthreads of a core, itself included."""
     try:
         text = Path(_TOPOLOGY.format(core=core)).read_text()
     except OSError:
-        return 0
+        return [core]
     siblings: list[int] = []
     for part in text.strip().split(","):
         first, _, last = part.partition("-")
         siblings += range(int(first), int(last or first) + 1)
-    return siblings.index(core)
+    return siblings

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-
-from mbnas.measure.cores import usable_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,7 @@ class Host:
 
     Attributes:
         cpu: The processor's name.
-        cores: Cores that this process may use.
+        cores: Cores of the machine, whether this process may use them or not.
         threads: Threads that a measured network uses.
         onnxruntime: Version of ONNX Runtime.
         governor: The first core's frequency governor; None where it cannot be read.
@@ -42,7 +41,7 @@ def this_host(threads: int = 1) -> Host:
     """The machine on which this runs."""
     return Host(
         cpu=_cpu_name(),
-        cores=len(usable_cores()),
+        cores=os.cpu_count() or 1,
         threads=threads,
         onnxruntime=version("onnxruntime"),
         governor=_first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),

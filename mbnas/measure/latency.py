@@ -110,9 +110,10 @@ class OrtLatencyMeter:
         if not seconds > 0:
             raise MeasureError(f"seconds = {seconds:g}: must be above 0")
         self._threads = threads
-        self._seconds = seconds
+        self.seconds = seconds
         self._host = this_host(threads).fingerprint
-        self._cores = CoreLock(on_wait=on_wait)
+        self.on_wait = on_wait
+        self._cores = CoreLock(on_wait=self._waits)
         self._reference_ms: float | None = None
         self._timer: Timer | None = None
 
@@ -139,7 +140,7 @@ class OrtLatencyMeter:
             return []
         with self._cores.alone():
             timer = self._ready_timer()
-            timings = timer.time(files, self._seconds, enough)
+            timings = timer.time(files, self.seconds, enough)
         self._learn(timer, timings[-1].lately)
         return [self._latency(timing, timer) for timing in timings]
 
@@ -153,6 +154,9 @@ class OrtLatencyMeter:
         """
         with self._cores.alone():
             return profile(content, self._ready_timer(), runs, seconds)
+
+    def _waits(self) -> None:
+        self.on_wait()  # as it is by then
 
     def _ready_timer(self) -> Timer:
         if self._timer is None:

@@ -33,6 +33,7 @@ lies a gap from about 1.1 to 1.4."""
 DESCHEDULED = 1.05
 """Wall time over CPU time of a run above which the thread lost its core."""
 SLEEP_SECONDS = 0.004
+SHUN_SECONDS = 0.5
 SEEK_SECONDS = 0.02
 BURST_SECONDS = 0.003
 MIN_BURSTS = 5
@@ -106,6 +107,7 @@ class Timer:
         self.cpu_ns = time.thread_time_ns if threads == 1 and fine else time.perf_counter_ns
         self.warm: object = None
         self.lost_core = False
+        self._lost_at = [-SHUN_SECONDS] * len(self._groups)
         with pinning() as hold:
             hold(self._groups[0])
             self.pace = Pace(threads, self.cpu_ns, pace_ms)
@@ -160,15 +162,20 @@ class Timer:
     def watch(self, run: Callable[[], object], runs: int, seconds: float) -> list[bool]:
         """Runs something until so many runs were undisturbed, or for so long.
 
+        Where hardly any were, it goes on for up to `PATIENCE` times as long.
+
         Returns:
             Of every run in order, whether it was undisturbed.
         """
         kept: list[bool] = []
-        end = time.perf_counter() + seconds
+        start = time.perf_counter()
         with pinning() as hold, _no_garbage_collection():
             self._hold = hold
             self.pinned = hold(self._groups[self.core])
-            while len(kept) < MIN_BURSTS or (sum(kept) < runs and time.perf_counter() < end):
+            while len(kept) < MIN_BURSTS or sum(kept) < runs:
+                most = seconds if sum(kept) >= MIN_BURSTS else PATIENCE * seconds
+                if len(kept) >= MIN_BURSTS and time.perf_counter() - start > most:
+                    break
                 before = self.seek()
                 run()
                 kept.append(max(before, self.pace.slowdown()) <= UNDISTURBED)
@@ -178,10 +185,25 @@ class Timer:
         """Looks for a fast moment, on whatever core, for a while; the slowdown at its end."""
         end = time.perf_counter() + SEEK_SECONDS
         while (slowdown := self.pace.slowdown()) > UNDISTURBED and time.perf_counter() < end:
-            if len(self._groups) > 1:
-                self.core = (self.core + 1) % len(self._groups)
-                self._hold(self._groups[self.core])
+            self.move()
         return slowdown
+
+    def move(self) -> bool:
+        """Goes to the next core that was not lost to others lately, if there is one."""
+        count = len(self._groups)
+        earliest = time.perf_counter() - SHUN_SECONDS
+        for at in ((self.core + step) % count for step in range(1, count)):
+            if self._lost_at[at] < earliest:
+                self.core = at
+                self._hold(self._groups[at])
+                return True
+        return False
+
+    def keep_in_mind(self, lost: bool) -> None:
+        """Whether the latest burst lost its core."""
+        self.lost_core = lost
+        if lost:
+            self._lost_at[self.core] = time.perf_counter()
 
 
 class _Runner:
@@ -201,8 +223,8 @@ class _Runner:
     def turn(self) -> Burst:
         """One burst, at a fast moment if there is one."""
         timer = self._timer
-        if timer.lost_core:  # whoever has slept is given the core for a while
-            time.sleep(SLEEP_SECONDS)
+        if timer.lost_core and not timer.move():
+            time.sleep(SLEEP_SECONDS)  # whoever has slept is given the core for a while
             timer.warm = None
         session = self._sessions[self._turns // BURSTS_A_SESSION % SESSIONS]
         self._turns += 1
@@ -217,7 +239,7 @@ class _Runner:
         ]
         after = timer.pace.slowdown()
         wall_ns, cpu_ns = zip(*runs, strict=True)
-        timer.lost_core = any(wall > DESCHEDULED * cpu for wall, cpu in runs)
+        timer.keep_in_mind(any(wall > DESCHEDULED * cpu for wall, cpu in runs))
         return Burst(
             wall_ms=tuple(ns / 1e6 for ns in wall_ns),
             cpu_ms=tuple(ns / 1e6 for ns in cpu_ns),

@@ -77,8 +77,8 @@ def _unit(graph: Graph, nodes: list[Node]) -> Unit:
 
 def _kind(op: ops.Primitive) -> str:
     name = type(op).__name__
-    if isinstance(op, ops.Conv) and op.groups > 1:
-        return "DepthwiseConv"
+    if isinstance(op, ops.Conv) and (op.groups > 1 or op.kernel == 1):
+        return "DepthwiseConv" if op.groups > 1 else "PointwiseConv"
     return f"{name}.{op.kind}" if isinstance(op, ops.Activation) else name
 
 

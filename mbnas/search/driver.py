@@ -150,6 +150,9 @@ class Driver:
         if left_behind is not None and left_behind.architecture.id == architecture.id:
             self._tell(asked, left_behind)
             return
+        # The same network in evaluation: its result is waited for, not made twice.
+        while any(one.trial.architecture.id == architecture.id for one in self._open.values()):
+            self._advance(self.engine.wait(self.observer.epoch_ended))
         known = self._known.get(architecture.id)
         if known is not None:
             self._repeats += 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mbnas.measure.training import Epoch
 from mbnas.network import Architecture
 from mbnas.search.feasibility import Feasibility
+from mbnas.search.objectives import Limit
 from mbnas.search.trial import Trial
 
 
@@ -53,8 +55,14 @@ class Observer:
     def images_decoded(self, done: int, total: int) -> None:
         """Before the search begins: so many images of a part are read."""
 
+    def waits_for_cores(self) -> None:
+        """Another mbnas measures or trains on these cores; this one goes on after it."""
+
+    def limits_to_check(self, limits: Sequence[Limit]) -> None:
+        """Before a new study is made: some networks are about to be measured for its limits."""
+
     def limit_checked(self, found: Feasibility) -> None:
-        """Before a new study is made: what a limit leaves of the space."""
+        """What a limit leaves of the space."""
 
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
         """Before the first trial."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from optuna.samplers import BaseSampler
 
 from mbnas.data import Dataset
-from mbnas.engine import LocalEngine
+from mbnas.engine import LocalEngine, MeasuringProcess
 from mbnas.errors import StudyError
 from mbnas.measure.host import this_host
 from mbnas.measure.images import Normalisation
@@ -124,7 +125,10 @@ class Search:
             if self._folder.exists:
                 self._check_same_study()
             observer = observer or Observer()
-            if not self._folder.exists:
+            if isinstance(self._meter, OrtLatencyMeter):
+                self._meter.on_wait = observer.waits_for_cores
+            if not self._folder.exists and self.goals.limits:
+                observer.limits_to_check(self.goals.limits)
                 for found in self.feasibility():
                     observer.limit_checked(found)
                     found.check()
@@ -133,17 +137,24 @@ class Search:
                 normalisation = trainer.normalisation if isinstance(trainer, TorchTrainer) else None
                 self._folder.create(self._record(self._reference_cost(), normalisation), self.space)
             record, _ = self._folder.read()
-            Driver(
-                folder=self._folder,
-                record=record,
-                space=self.space,
-                study=self._folder.optuna_study(record.name, record.goals.quantities),
-                engine=LocalEngine(trainer, self._meter, len(self.data.classes)),
-                samplers=self._samplers,
-                observer=observer,
-                budget=budget,
-                predictor=self._predictor,
-            ).run()
+            engine = LocalEngine(
+                trainer,
+                self._meter_for(trainer),
+                len(self.data.classes),
+                observer.waits_for_cores,
+            )
+            with contextlib.closing(engine):
+                Driver(
+                    folder=self._folder,
+                    record=record,
+                    space=self.space,
+                    study=self._folder.optuna_study(record.name, record.goals.quantities),
+                    engine=engine,
+                    samplers=self._samplers,
+                    observer=observer,
+                    budget=budget,
+                    predictor=self._predictor,
+                ).run()
         return open_study(self._folder.path)
 
     def feasibility(self) -> list[Feasibility]:
@@ -169,6 +180,12 @@ class Search:
             training_seconds=(min(training), max(training)),
             trial_seconds=sum(training) / networks + measuring,
         )
+
+    def _meter_for(self, trainer: Trainer) -> LatencyMeter | MeasuringProcess:
+        """Where training needs a GPU and not the cores, they measure the next network meanwhile."""
+        if trainer.uses_cores or not isinstance(self._meter, OrtLatencyMeter):
+            return self._meter
+        return MeasuringProcess(self._meter.threads, self._meter.seconds)
 
     def _ready_trainer(self, observer: Observer) -> Trainer:
         if self._trainer is None:

@@ -108,6 +108,7 @@ def row(trial: Trial) -> dict[str, Any]:
         "reason": trial.reason,
         "accuracy": trial.accuracy,
         "latency_ms": trial.latency_ms,
+        "predicted_ms": trial.predicted_ms,
         "latency_low_ms": latency and latency.low_ms,
         "latency_high_ms": latency and latency.high_ms,
         "p50_ms": latency and latency.p50_ms,

@@ -20,6 +20,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler
 from optuna.trial import TrialState
 
 from mbnas.errors import StudyError
+from mbnas.measure.latency import OrtLatencyMeter
 from mbnas.measure.onnx_file import random_weights
 from mbnas.measure.training import NonFiniteLossError, Training
 from mbnas.network import Architecture, costs
@@ -166,6 +167,26 @@ def test_a_network_far_above_a_limit_by_prediction_is_not_even_measured(tmp_path
     ).get_trials()
     assert all(asked[trial.number].state == TrialState.COMPLETE for trial in unmeasured)
     assert all(asked[trial.number].constraints["latency_ms"] > 0 for trial in unmeasured)
+
+
+def test_a_training_that_leaves_the_cores_free_is_measured_beside(tmp_path: Path) -> None:
+    """Two trials are under way at once: none twice, and the order does not depend on time."""
+    space = tiny_space(resolution=8, defaults={"block": "mbconv", "expansion": 2, "kernel": 3})
+    orders = []
+    for name, pause in (("first", 0.0), ("second", 0.02)):
+        trainer = FakeTrainer(seconds_per_epoch=pause)
+        study = fake_search(
+            tmp_path / name,
+            space=space,
+            sampler="random",
+            trainer=trainer,
+            meter=OrtLatencyMeter(seconds=0.02),
+        ).run(trials=12)
+        assert len(set(trainer.trained)) == len(trainer.trained) == 12
+        assert any(trial.status == "reused" for trial in study.trials)
+        assert all(trial.latency_ms for trial in study.trials)
+        orders.append(ids(study))
+    assert orders[0] == orders[1]
 
 
 def test_an_impossible_limit_is_refused_before_anything_is_made(tmp_path: Path) -> None:

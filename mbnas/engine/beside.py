@@ -1,0 +1,109 @@
+"""Measuring in a process of its own, while this one trains on a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections import deque
+from multiprocessing.connection import Connection
+
+from mbnas.errors import MeasureError
+from mbnas.measure.cores import keep_to, reserved_cores, usable_cores, with_hyperthreads
+from mbnas.measure.latency import Latency, OrtLatencyMeter
+from mbnas.network import Architecture
+
+_ENDING_SECONDS = 5.0
+
+
+class MeasuringProcess:
+    """Measures one network after another, in the order in which they are submitted.
+
+    It has some cores to itself, where there are enough, and this process keeps off them. It ends
+    with this process, however that ends.
+
+    Args:
+        threads: Threads of a measured network.
+        seconds: Time for each.
+    """
+
+    def __init__(self, threads: int, seconds: float) -> None:
+        self._settings = (threads, seconds)
+        self._submitted: deque[tuple[Architecture, int]] = deque()
+        self._cores = usable_cores()
+        self._reserved = reserved_cores(threads)
+        if self._reserved:
+            left = set(self._cores) - with_hyperthreads(self._reserved)
+            keep_to(sorted(left) or self._cores)
+        self._start()
+
+    def submit(self, architecture: Architecture, classes: int) -> None:
+        """Has a network measured; returns at once."""
+        self._submitted.append((architecture, classes))
+        self._send(architecture, classes)
+
+    def result(self) -> tuple[Latency, float]:
+        """Of the network submitted first of those not told yet: its latency, and seconds taken.
+
+        Raises:
+            MeasureError: it cannot be run, or the process died; the next ones get a new one.
+        """
+        self._submitted.popleft()
+        try:
+            told = self._pipe.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            code = self._process.exitcode
+            self._start()
+            for architecture, classes in self._submitted:
+                self._send(architecture, classes)
+            raise MeasureError(f"the measuring process ended with exit code {code}") from None
+        if isinstance(told, Exception):
+            raise told
+        latency, seconds = told
+        return latency, seconds
+
+    def close(self) -> None:
+        """Ends the process, and gives its cores back."""
+        self._pipe.close()
+        if self._reserved:
+            keep_to(self._cores)
+        self._process.join(_ENDING_SECONDS)
+        if self._process.is_alive():
+            self._process.terminate()
+            self._process.join()
+
+    def _send(self, architecture: Architecture, classes: int) -> None:
+        with contextlib.suppress(OSError):  # a dead process is told of by `result`
+            self._pipe.send((architecture, classes))
+
+    def _start(self) -> None:
+        # Not forked: a process that has threads, as every one with torch has, must not be.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_measure,
+            args=(theirs, self._reserved, *self._settings),
+            daemon=True,
+            name="mbnas-measuring",
+        )
+        self._process.start()
+        theirs.close()
+
+
+def _measure(pipe: Connection, cores: list[int], threads: int, seconds: float) -> None:
+    """What the process does: until the pipe's other end is gone, measure what comes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
+    if cores:
+        keep_to(cores)
+    meter = OrtLatencyMeter(threads, seconds)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            architecture, classes = pipe.recv()
+            try:
+                start = time.perf_counter()
+                (latency,) = meter.measure([architecture], classes)
+                pipe.send((latency, time.perf_counter() - start))
+            except Exception as error:  # noqa: BLE001 - raised again where it is asked for
+                pipe.send(error)
