@@ -392,6 +392,12 @@ def spread(values: Any) -> dict[str, float]:
     return {"median": float(median), "q25": float(quarter), "q75": float(three)}
 
 
+def commit() -> str:
+    """Which state of mbnas was measured."""
+    git = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
@@ -403,7 +409,7 @@ def table(results: dict[str, Any]) -> str:
         "# Latency: what was measured",
         "",
         f"{host['cpu']}, {host['cores']} cores, ONNX Runtime {host['onnxruntime']}, batch 1,"
-        f" {host['threads']} thread. Made by `{results['command']}` on {results['date']}.",
+        f" {host['threads']} thread. Made by `{results['command']}` on {results['date']}, at commit {results['commit']}.",
         "",
     ]
     if "repeat" in results:
@@ -474,6 +480,7 @@ def main() -> None:
     results: dict[str, Any] = {
         "date": time.strftime("%Y-%m-%d"),
         "command": " ".join(["scripts/bench_latency.py", *sys.argv[1:]]),
+        "commit": commit(),
         "host": asdict(this_host()),
     }
     for name in arguments.parts:

@@ -91,7 +91,7 @@ def _table(networks: list[NamedNetwork], latencies: list[mbnas.Latency]) -> Tabl
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("network")
     for name in ("latency ms", "95 % interval", "ratio", "p50", "p90", "runs"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     first = latencies[0].latency_ms
     for network, latency in zip(networks, latencies, strict=True):
         table.add_row(
