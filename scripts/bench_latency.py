@@ -409,7 +409,8 @@ def table(results: dict[str, Any]) -> str:
         "# Latency: what was measured",
         "",
         f"{host['cpu']}, {host['cores']} cores, ONNX Runtime {host['onnxruntime']}, batch 1,"
-        f" {host['threads']} thread. Made by `{results['command']}` on {results['date']}, at commit {results['commit']}.",
+        f" {host['threads']} thread. Made by `{results['command']}` on {results['date']}, at commit"
+        f" {results['commit']}.",
         "",
     ]
     if "repeat" in results:
