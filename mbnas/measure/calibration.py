@@ -134,64 +134,88 @@ def calibrate(
     Raises:
         MeasureError: a network cannot be run.
     """
-    rng = random.Random(seed)
-    meter = meter or OrtLatencyMeter(threads)
-    start = time.perf_counter()
-    seen: set[str] = set()
-
-    def draw() -> Architecture:
-        """A network not drawn before, or any where the space has no other."""
-        for _ in range(20):
-            architecture = space.architecture(space.sample(rng))
-            if architecture.id not in seen:
-                break
-        seen.add(architecture.id)
-        return architecture
-
-    def phase(name: str, until: float, least: int, work: Callable[[Architecture], None]) -> None:
-        done = 0
-        while (spent := (time.perf_counter() - start) / seconds) < until or done < least:
-            progress(name, done, min(1.0, spent))
-            work(draw())
-            done += 1
-
-    times: dict[Unit, list[float]] = defaultdict(list)
-    fitted: list[tuple[Architecture, float]] = []
-    unseen: list[tuple[Architecture, float]] = []
-
-    def time_units(architecture: Architecture) -> None:
-        operators = meter.profile(to_onnx(architecture.lower(classes)))
-        for unit, ms in _unit_times(architecture, classes, operators):
-            times[unit].append(ms)
-
-    def time_whole(into: list[tuple[Architecture, float]], architecture: Architecture) -> None:
-        (latency,) = meter.measure([architecture], classes)
-        if latency.noisy:  # another moment may be better
-            again = meter.measure([architecture], classes)
-            latency = min(latency, *again, key=lambda one: one.high_ms / one.low_ms)
-        into.append((architecture, latency.latency_ms))
-
-    phase("units", UNITS_UNTIL, LEAST[0], time_units)
-    phase("networks", FITTED_UNTIL, LEAST[1], lambda one: time_whole(fitted, one))
-    phase("unseen networks", 1.0, LEAST[2], lambda one: time_whole(unseen, one))
-    spent = time.perf_counter() - start
-    progress("fitting", len(fitted), 1.0)
-    medians = {unit: (float(np.median(ms)), len(ms)) for unit, ms in times.items()}
-    settings = LatencyPredictor(medians, fitted, classes).settings
+    run = _Calibrating(space, classes, seconds, meter or OrtLatencyMeter(threads), seed, progress)
+    run.phase("units", UNITS_UNTIL, LEAST[0], run.time_units)
+    run.phase("networks", FITTED_UNTIL, LEAST[1], lambda one: run.time_whole(run.fitted, one))
+    run.phase("unseen networks", 1.0, LEAST[2], lambda one: run.time_whole(run.unseen, one))
+    spent = time.perf_counter() - run.start
+    progress("fitting", len(run.fitted), 1.0)
+    medians = {unit: (float(np.median(ms)), len(ms)) for unit, ms in run.times.items()}
+    settings = LatencyPredictor(medians, run.fitted, classes).settings
     return Calibration(
         space=space.name,
         space_digest=space_digest(space),
         classes=classes,
-        host=this_host(meter.threads),
+        host=this_host(run.meter.threads),
         seconds=spent,
         timed_units=tuple(
             _TimedUnit(kind=u.kind, features=u.features, work=u.work, ms=ms, count=count)
             for u, (ms, count) in medians.items()
         ),
-        fitted=tuple(fitted),
-        unseen=tuple(unseen),
+        fitted=tuple(run.fitted),
+        unseen=tuple(run.unseen),
         settings={kind: tuple(values) for kind, values in settings.items()},
     )
+
+
+class _Calibrating:
+    """A calibration under way: networks are drawn, each once, and timed."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        classes: int,
+        seconds: float,
+        meter: OrtLatencyMeter,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        self.meter = meter
+        self.start = time.perf_counter()
+        self.times: dict[Unit, list[float]] = defaultdict(list)
+        self.fitted: list[tuple[Architecture, float]] = []
+        self.unseen: list[tuple[Architecture, float]] = []
+        self._space = space
+        self._classes = classes
+        self._seconds = seconds
+        self._rng = random.Random(seed)
+        self._progress = progress
+        self._drawn: set[str] = set()
+
+    def phase(
+        self, name: str, until: float, least: int, work: Callable[[Architecture], None]
+    ) -> None:
+        """Works on network after network until a share of the time is spent."""
+        done = 0
+        while (spent := (time.perf_counter() - self.start) / self._seconds) < until or done < least:
+            self._progress(name, done, min(1.0, spent))
+            work(self._draw())
+            done += 1
+
+    def time_units(self, architecture: Architecture) -> None:
+        """Times the units of one network inside it."""
+        operators = self.meter.profile(to_onnx(architecture.lower(self._classes)))
+        for unit, ms in _unit_times(architecture, self._classes, operators):
+            self.times[unit].append(ms)
+
+    def time_whole(
+        self, into: list[tuple[Architecture, float]], architecture: Architecture
+    ) -> None:
+        """Measures one network as a whole."""
+        (latency,) = self.meter.measure([architecture], self._classes)
+        if latency.noisy:  # another moment may be better
+            again = self.meter.measure([architecture], self._classes)
+            latency = min(latency, *again, key=lambda one: one.high_ms / one.low_ms)
+        into.append((architecture, latency.latency_ms))
+
+    def _draw(self) -> Architecture:
+        """A network not drawn before, or any where the space has no other."""
+        for _ in range(20):
+            architecture = self._space.architecture(self._space.sample(self._rng))
+            if architecture.id not in self._drawn:
+                break
+        self._drawn.add(architecture.id)
+        return architecture
 
 
 def load_calibration(path: str | Path) -> Calibration:
