@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
+import traceback
 from collections import deque
 from multiprocessing.connection import Connection
 
@@ -106,4 +107,5 @@ def _measure(pipe: Connection, cores: list[int], threads: int, seconds: float) -
                 (latency,) = meter.measure([architecture], classes)
                 pipe.send((latency, time.perf_counter() - start))
             except Exception as error:  # noqa: BLE001 - raised again where it is asked for
+                error.add_note(f"in the measuring process:\n{traceback.format_exc()}")
                 pipe.send(error)

@@ -161,6 +161,15 @@ def test_a_measuring_process_that_dies_costs_one_trial(beside: LocalEngine) -> N
     assert isinstance(beside.wait(ignore), Measured)
 
 
+def test_a_programming_error_in_the_measuring_process_keeps_its_traceback() -> None:
+    beside = MeasuringProcess(threads=1, seconds=0.02)
+    beside.submit(None, 10)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError) as caught:
+        beside.result()
+    assert "in the measuring process:\nTraceback" in caught.value.__notes__[0]
+    beside.close()
+
+
 def test_a_measuring_process_ends_with_its_parent() -> None:
     code = (
         "import multiprocessing, os\n"

@@ -81,26 +81,6 @@ def test_a_foreign_file_is_profiled_by_operator(tmp_path: Path) -> None:
     assert "Conv" in parts or any("features" in part for part in parts)
 
 
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        (["bench", "mobilenet_v3"], 'did you mean "mobilenet_v'),
-        (["bench", "torchvision:resnet_18"], 'did you mean "resnet18"'),
-        (["bench", "nowhere.onnx"], "nowhere.onnx: cannot be read"),
-        (["bench", "mobilenet_v1", "mobilenet_v2", "--profile"], "one network at a time"),
-        (["bench", "mobilenet_v1", "--threads", "0"], "threads = 0"),
-        (["calibrate", "nowhere.toml"], "nowhere.toml: no such file"),
-    ],
-)
-def test_a_users_mistake_is_one_line(
-    command: list[str], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(command) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert words in said
-
-
 def test_files_that_cannot_be_timed_are_measure_errors(tmp_path: Path) -> None:
     meter = OrtLatencyMeter(seconds=0.05)
     with pytest.raises(MeasureError, match="cannot load"):

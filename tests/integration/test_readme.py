@@ -22,16 +22,16 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
 
 
-def run_python(program: str, folder: Path) -> None:
-    result = subprocess.run(
+def run_python(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert result.returncode == 0, result.stderr
 
 
 def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
     (program,) = blocks(README, "python")
-    run_python(program, tmp_path)
+    result = run_python(program, tmp_path)
+    assert result.returncode == 0, result.stderr
     assert (tmp_path / "studies" / "bundle" / "model.onnx").is_file()
     assert (tmp_path / "studies" / "digits" / "report.html").is_file()
 
@@ -39,7 +39,8 @@ def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.name)
 def test_the_python_examples_of_the_docs_run(page: Path, tmp_path: Path) -> None:
     for program in blocks(page, "python"):
-        run_python(program, tmp_path)
+        result = run_python(program, tmp_path)
+        assert result.returncode == 0, result.stderr
 
 
 def test_the_search_space_is_one() -> None:

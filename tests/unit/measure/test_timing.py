@@ -128,9 +128,22 @@ def test_measurements_wait_for_each_other_and_for_a_training(tmp_path: Path) -> 
     other.join()
 
 
-def test_trainings_share_the_cores(tmp_path: Path) -> None:
-    with CoreLock(tmp_path).shared(), CoreLock(tmp_path).shared() as pause:
-        pause()
+def test_trainings_share_the_cores_and_a_measurement_waits_for_all(tmp_path: Path) -> None:
+    measured = threading.Event()
+
+    def measure() -> None:
+        with CoreLock(tmp_path).alone():
+            measured.set()
+
+    other = threading.Thread(target=measure)
+    with CoreLock(tmp_path).shared() as pause:
+        with CoreLock(tmp_path).shared():
+            pause()  # comes back beside the other
+            other.start()
+            assert not measured.wait(0.2)
+        assert not measured.wait(0.2)
+    assert measured.wait(30)
+    other.join()
 
 
 def test_the_pace_of_a_host_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
