@@ -17,6 +17,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mbnas.analysis.audit import Audit
+    from mbnas.analysis.audit_record import AuditPlan
+    from mbnas.analysis.auditing import audit
     from mbnas.bundle import Bundle, export, pick
     from mbnas.data import Dataset, load_data
     from mbnas.errors import (
@@ -38,11 +41,10 @@ if TYPE_CHECKING:
     from mbnas.measure.networks import open_network
     from mbnas.measure.onnx_file import to_onnx
     from mbnas.measure.predictor import LatencyPredictor
-    from mbnas.measure.recipe import Recipe
-    from mbnas.measure.training import TorchTrainer
     from mbnas.model import build
     from mbnas.network import Architecture, Fusion, Head, Stage, Stem, costs, reference
     from mbnas.report import write_report
+    from mbnas.report.audit_page import write_audit_report
     from mbnas.search import (
         Limit,
         Search,
@@ -55,8 +57,14 @@ if TYPE_CHECKING:
         open_study,
     )
     from mbnas.space import SearchSpace, load_space, make_space
+    from mbnas.training.recipe import Recipe
+    from mbnas.training.recipe_file import load_recipe
+    from mbnas.training.torch_trainer import TorchTrainer
 
 _ROOMS = {
+    "mbnas.analysis.audit": ("Audit",),
+    "mbnas.analysis.audit_record": ("AuditPlan",),
+    "mbnas.analysis.auditing": ("audit",),
     "mbnas.bundle": ("Bundle", "export", "pick"),
     "mbnas.data": ("Dataset", "load_data"),
     "mbnas.errors": (
@@ -78,11 +86,13 @@ _ROOMS = {
     "mbnas.measure.networks": ("open_network",),
     "mbnas.measure.onnx_file": ("to_onnx",),
     "mbnas.measure.predictor": ("LatencyPredictor",),
-    "mbnas.measure.recipe": ("Recipe",),
-    "mbnas.measure.training": ("TorchTrainer",),
+    "mbnas.training.recipe": ("Recipe",),
+    "mbnas.training.recipe_file": ("load_recipe",),
+    "mbnas.training.torch_trainer": ("TorchTrainer",),
     "mbnas.model": ("build",),
     "mbnas.network": ("Architecture", "Fusion", "Head", "Stage", "Stem", "costs", "reference"),
     "mbnas.report": ("write_report",),
+    "mbnas.report.audit_page": ("write_audit_report",),
     "mbnas.search": (
         "Limit",
         "Search",
@@ -100,6 +110,8 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Architecture",
+    "Audit",
+    "AuditPlan",
     "BuildError",
     "Bundle",
     "Calibration",
@@ -124,6 +136,7 @@ __all__ = [
     "StudyError",
     "TorchTrainer",
     "Trial",
+    "audit",
     "build",
     "calibrate",
     "costs",
@@ -133,6 +146,7 @@ __all__ = [
     "knee",
     "load_calibration",
     "load_data",
+    "load_recipe",
     "load_space",
     "make_space",
     "maximize",
@@ -142,6 +156,7 @@ __all__ = [
     "pick",
     "reference",
     "to_onnx",
+    "write_audit_report",
     "write_report",
 ]
 

@@ -10,10 +10,12 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from mbnas.files import write_atomically
 from mbnas.measure.latency import Latency
-from mbnas.measure.training import Epoch, Training
 from mbnas.network import Architecture, costs
+from mbnas.training.trainer import Assignment, Epoch, Training, no_step
 
 
 class FakeTrainer:
@@ -22,7 +24,8 @@ class FakeTrainer:
     Args:
         epochs: Length of every curve.
         seconds_per_epoch: Time that an epoch really takes.
-        before: Called with each architecture first; may raise what a real training may raise.
+        before: Called with each architecture before its first epoch; may raise what a real
+            training may raise.
     """
 
     def __init__(
@@ -31,10 +34,15 @@ class FakeTrainer:
         seconds_per_epoch: float = 0.0,
         before: Callable[[Architecture], None] = lambda _: None,
     ) -> None:
-        self.epochs = epochs
+        self._epochs = epochs
         self.seconds_per_epoch = seconds_per_epoch
         self.before = before
         self.trained: list[str] = []
+
+    @property
+    def epochs(self) -> int:
+        """Length of every curve."""
+        return self._epochs
 
     @property
     def uses_cores(self) -> bool:
@@ -43,26 +51,40 @@ class FakeTrainer:
 
     def train(
         self,
-        architecture: Architecture,
-        seed: int,  # noqa: ARG002
+        assignment: Assignment,
         on_epoch: Callable[[Epoch], None],
+        on_step: Callable[[], None] = no_step,
     ) -> Training:
-        """A curve without weights."""
-        self.before(architecture)
-        final = fake_accuracy(architecture)
-        curve: list[Epoch] = []
-        for epoch in range(1, self.epochs + 1):
+        """A curve without weights; a checkpoint holds the number of the last epoch."""
+        architecture, checkpoint = assignment.architecture, assignment.checkpoint
+        done = _epochs_in(checkpoint, architecture)
+        if not done:
+            self.before(architecture)
+        for epoch in range(done + 1, min(self.epochs, assignment.until or self.epochs) + 1):
+            on_step()
             time.sleep(self.seconds_per_epoch)
-            share = 1 - 0.5 ** (epoch + 2)
-            accuracy = final if epoch == self.epochs else final * share
-            curve.append(Epoch(epoch, 2.3 * (1 - accuracy), accuracy, epoch * 1.0))
-            on_epoch(curve[-1])
-        self.trained.append(architecture.id)
-        return Training(tuple(curve), {})
+            done = epoch
+            if checkpoint is not None and epoch < self.epochs:
+                checkpoint.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(checkpoint, f"{architecture.id} {epoch}".encode())
+            on_epoch(self._epoch(architecture, epoch))
+        if done == self.epochs:
+            self.trained.append(architecture.id)
+        curve = tuple(self._epoch(architecture, at) for at in range(1, done + 1))
+        return Training(curve, {}, finished=done == self.epochs)
 
     def estimate_seconds(self, architecture: Architecture) -> float:  # noqa: ARG002
         """What `train` will take."""
         return self.epochs * self.seconds_per_epoch
+
+    def memory(self, architecture: Architecture) -> float:  # noqa: ARG002
+        """None."""
+        return 0.0
+
+    def _epoch(self, architecture: Architecture, epoch: int) -> Epoch:
+        final = fake_accuracy(architecture)
+        accuracy = final if epoch == self.epochs else final * (1 - 0.5 ** (epoch + 2))
+        return Epoch(epoch, 2.3 * (1 - accuracy), accuracy, accuracy, epoch * 1.0)
 
 
 class FakeLatencyMeter:
@@ -99,6 +121,15 @@ class FakeLatencyMeter:
             pinned=False,
             host="fake",
         )
+
+
+def _epochs_in(checkpoint: Path | None, architecture: Architecture) -> int:
+    if checkpoint is None or not checkpoint.exists():
+        return 0
+    match checkpoint.read_text(errors="replace").split():
+        case [identity, epochs] if identity == architecture.id and epochs.isdecimal():
+            return int(epochs)
+    return 0
 
 
 def fake_accuracy(architecture: Architecture) -> float:

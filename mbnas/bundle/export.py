@@ -21,11 +21,11 @@ from mbnas.bundle.card import card
 from mbnas.bundle.pick import pick as pick_trial
 from mbnas.data import load_data
 from mbnas.errors import ExportError
-from mbnas.measure.images import ImageTensors
 from mbnas.measure.onnx_file import INPUT, to_onnx
 from mbnas.measure.parity import check_parity
 from mbnas.measure.session import open_session
 from mbnas.search import Study, Trial
+from mbnas.training.images import ImageTensors
 
 FILES = ("model.onnx", "weights.safetensors", "architecture.json", "CARD.md")
 PARITY_IMAGES = 256

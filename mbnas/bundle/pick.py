@@ -70,7 +70,10 @@ def _within(study: Study, quantity: str, most: float) -> Trial:
             f"{study.folder.path}: no network has {quantity} <= {most:g};"
             f" the least of this study is {least:.4g}"
         )
-    return max(inside, key=lambda trial: (trial.accuracy or 0.0, -(trial.value(quantity) or 0.0)))
+    quality = study.record.goals.quality
+    return max(
+        inside, key=lambda trial: (trial.value(quality) or 0.0, -(trial.value(quantity) or 0.0))
+    )
 
 
 def _number(text: str, rule: str) -> float:

@@ -19,6 +19,7 @@ VERBS = {
     "search": "search for networks that are accurate and fast on your images and this CPU",
     "bench": "time networks on this machine, side by side, and see where the time goes",
     "calibrate": "learn to predict the latencies of a space on this machine",
+    "audit": "see how brief a training may be and still put networks in the right order",
     "report": "write a study's report, one HTML file",
     "export": "take a network home: ONNX, weights, architecture, card",
 }

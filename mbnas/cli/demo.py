@@ -18,7 +18,6 @@ example:
 Searches scikit-learn's 1,797 handwritten digits, writes the report and exports the most accurate
 network. Nothing is downloaded. A second call goes on with the same study.
 """
-EPOCHS = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
     study_folder = arguments.out / "digits"
     space = mbnas.load_space("digits_tiny")
     print(f"searching {space.size:,} small networks on handwritten digits, in {study_folder}")
-    recipe = mbnas.Recipe(epochs=EPOCHS)
-    search = mbnas.Search(space, mbnas.load_data("digits"), study=study_folder, recipe=recipe)
+    search = mbnas.Search(space, mbnas.load_data("digits"), study=study_folder)
     try:
-        with progress(EPOCHS) as observer:
+        with progress(search.recipe.epochs) as observer:
             study = search.run(arguments.trials, observer=observer)
     except KeyboardInterrupt:
         print("stopped; nothing is lost. The same command goes on")

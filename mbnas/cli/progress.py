@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mbnas.cli.words import checking_said, duration, limit_said, waiting_for_cores
-from mbnas.measure.training import Epoch
 from mbnas.network import Architecture
 from mbnas.search import Feasibility, Found, Limit, Observer, Snapshot, Trial
+from mbnas.training.trainer import Epoch
 
 SHOWN = 8  # rows of the front
 

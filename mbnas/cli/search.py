@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mbnas
 from mbnas.cli import INTERRUPTED
+from mbnas.cli.options import add_data, add_training, read_data, read_recipe
 from mbnas.cli.progress import progress
 from mbnas.cli.words import duration, front_table
 
@@ -17,10 +18,8 @@ examples:
   mbnas search search_spaces/cifar_mobile.toml --data folder:photos --study studies/photos \\
       --trials 40 --epochs 3 --limit latency_ms=2
   mbnas search cifar_mobile --data folder:cifar10.zip --subset 3000 --budget 2h --dry-run
+  mbnas search cifar_mobile --data folder:photos --recipe recipe.toml --maximize balanced_accuracy
 
-DATA   digits                scikit-learn's handwritten digits, nothing to download
-       folder:PATH           a folder or zip of class folders, under train/ and test/ or not
-       NAME:ROOT             a torchvision data set that lies in ROOT, such as cifar10:data
 LIMIT  latency_ms=2, params=1e6, macs=5e7, size_bytes=4e6: networks above it are not trained.
 
 The study's folder keeps everything. Ctrl-C is safe at any time: the same command goes on.
@@ -32,14 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
     parser.epilog = _EPILOG
     parser.add_argument("file", metavar="FILE", help="search-space file, or a shipped space's name")
-    parser.add_argument("--data", required=True, metavar="DATA", help="the images, see below")
     parser.add_argument("--study", type=Path, help="study folder (default studies/NAME)")
     budget = parser.add_argument_group("budget (default 40 trials)")
     budget.add_argument("--trials", type=int, help="networks to evaluate in all")
     budget.add_argument("--budget", type=_seconds, metavar="TIME", help="such as 90s, 30m, 2h")
     goals = parser.add_argument_group("goals")
     goals.add_argument(
-        "--minimize", default="latency_ms", metavar="COST", help="beside accuracy (latency_ms)"
+        "--maximize",
+        default="accuracy",
+        metavar="QUALITY",
+        help="accuracy, or balanced_accuracy for uneven classes",
+    )
+    goals.add_argument(
+        "--minimize", default="latency_ms", metavar="COST", help="beside it (latency_ms)"
     )
     goals.add_argument(
         "--limit", type=_limit, action="append", default=[], help="hard bound, see below"
@@ -47,17 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     goals.add_argument("--threads", type=int, default=1, help="of a timed network (default 1)")
     goals.add_argument("--sampler", default="nsga2", help="nsga2, tpe or random (default nsga2)")
     goals.add_argument("--seed", type=int, default=0, help="of everything drawn (default 0)")
-    images = parser.add_argument_group("images")
-    images.add_argument("--subset", type=int, metavar="N", help="use N images for the search")
-    images.add_argument(
-        "--validation", type=float, default=0.2, metavar="SHARE", help="held out (default 0.2)"
+    add_data(parser)
+    add_training(parser, epochs="for each network (default 5; more where images are few)")
+    parser.add_argument(
+        "--warm-start", action="store_true", help="begin with the weights of a similar network"
     )
-    images.add_argument("--no-flip", action="store_true", help="mirrored images are not the same")
-    training = parser.add_argument_group("training")
-    training.add_argument("--epochs", type=int, help="for each network (default 5)")
-    training.add_argument("--batch-size", type=int, help="by default chosen by the images' number")
-    training.add_argument("--learning-rate", type=float, help="peak, at batch size 256")
-    training.add_argument("--device", help="cpu, cuda, ... (default a GPU where there is one)")
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -70,26 +68,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the verb."""
     space = mbnas.load_space(arguments.file)
     folder = arguments.study or Path("studies") / space.name
-    data = mbnas.load_data(
-        arguments.data,
-        seed=arguments.seed,
-        validation=arguments.validation,
-        subset=arguments.subset,
-    )
-    for one, other in data.duplicates:
-        print(f"note: {one} and {other} are the same image in two parts")
+    data = read_data(arguments)
     search = mbnas.Search(
         space,
         data,
         study=folder,
-        objectives=[mbnas.maximize("accuracy"), mbnas.minimize(arguments.minimize)],
+        objectives=[mbnas.maximize(arguments.maximize), mbnas.minimize(arguments.minimize)],
         limits=arguments.limit,
         sampler=arguments.sampler,
-        recipe=_recipe(arguments),
+        recipe=read_recipe(arguments, data, space),
         seed=arguments.seed,
         device=arguments.device,
         threads=arguments.threads,
         predictor=_predictor(space, len(data.classes), arguments.threads),
+        pack=arguments.pack,
+        warm_start=arguments.warm_start,
     )
     trials = arguments.trials
     if trials is None and arguments.budget is None:
@@ -117,16 +110,6 @@ def _predictor(
     return None if calibration is None else calibration.predictor()
 
 
-def _recipe(arguments: argparse.Namespace) -> mbnas.Recipe:
-    given = {
-        "epochs": arguments.epochs,
-        "batch_size": arguments.batch_size,
-        "learning_rate": arguments.learning_rate,
-        "flip": False if arguments.no_flip else None,
-    }
-    return mbnas.Recipe(**{key: value for key, value in given.items() if value is not None})
-
-
 def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: float | None) -> None:
     data, space = search.data, search.space
     if (folder / "study.json").exists():
@@ -148,9 +131,10 @@ def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: fl
     print("          training about {:.0f} to {:.0f} s each".format(*estimate.training_seconds))
     each = estimate.trial_seconds
     if trials is not None:
-        print(f"would run {trials} trials, about {duration(trials * each)}, in {folder}")
+        print(f"would run {trials} trials, at most about {duration(trials * each)}, in {folder}")
     if seconds is not None:
-        print(f"would run {duration(seconds)}, about {seconds / each:.0f} trials, in {folder}")
+        count = f"at least about {seconds / each:.0f} trials"
+        print(f"would run {duration(seconds)}, {count}, in {folder}")
 
 
 def _limit(text: str) -> mbnas.Limit:

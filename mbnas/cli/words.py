@@ -40,7 +40,8 @@ def front_table(study: mbnas.Study) -> None:
         collapse_padding=True,
         title=f"The front: {len(members)} of {len(study.trials)} trials",
     )
-    for name in ("trial", "accuracy", "latency ms", "p50", "params", "MACs", "px"):
+    quality = study.record.goals.quality
+    for name in ("trial", quality.replace("_", " "), "latency ms", "p50", "params", "MACs", "px"):
         table.add_column(name, justify="right")
     table.add_column("architecture" if wide else "id", no_wrap=True)
     for trial in members:
@@ -48,7 +49,7 @@ def front_table(study: mbnas.Study) -> None:
         stages = trial.architecture.describe().splitlines()[1:-1]
         table.add_row(
             f"{trial.number}{' knee' if trial.number == knee else ''}",
-            f"{trial.accuracy:.4f}",
+            f"{trial.value(quality):.4f}",
             "–" if latency is None else f"{latency.latency_ms:.3f}{' ~' if latency.noisy else ''}",
             "–" if latency is None else f"{latency.p50_ms:.3f}",
             f"{trial.costs.params / 1e6:.3f} M",

@@ -2,7 +2,10 @@
 
 from mbnas.engine.beside import MeasuringProcess
 from mbnas.engine.jobs import Engine, Failed, Job, Measure, Measured, Outcome, Train, Trained
-from mbnas.engine.local import TRIAL_FAILURES, LocalEngine
+from mbnas.engine.local import LocalEngine
+from mbnas.engine.make import make_engine
+from mbnas.engine.packed import PackedEngine
+from mbnas.engine.work import TRIAL_FAILURES
 
 __all__ = [
     "TRIAL_FAILURES",
@@ -14,6 +17,8 @@ __all__ = [
     "Measured",
     "MeasuringProcess",
     "Outcome",
+    "PackedEngine",
     "Train",
     "Trained",
+    "make_engine",
 ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mbnas.measure.latency import Latency
-from mbnas.measure.training import Epoch, Training
 from mbnas.network import Architecture
+from mbnas.training.trainer import Assignment, Epoch, Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """Train a trial's network."""
+    """Train a trial's network, to a rung or to the end."""
 
     trial: int
-    architecture: Architecture
-    seed: int
+    assignment: Assignment
 
 
 Job = Measure | Train
@@ -42,13 +41,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained network.
+    """A network trained to its end, or to the rung that the job named.
 
     Attributes:
         trial: The trial's number.
-        training: Curve and weights.
-        model: The ONNX file with these weights, held equal to the module; None from a fake.
-        seconds: Time spent.
+        training: The whole curve, and at the end the weights.
+        model: The ONNX file with these weights, held equal to the module; None before the end and
+            from a fake.
+        seconds: Time that this job took.
     """
 
     trial: int
@@ -64,6 +64,11 @@ class Failed:
     trial: int
     reason: str
     seconds: float
+
+    @classmethod
+    def of(cls, trial: int, error: Exception, seconds: float) -> Failed:
+        """With an error as the reason."""
+        return cls(trial, f"{type(error).__name__}: {error}", seconds)
 
 
 Outcome = Measured | Trained | Failed

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
 from mbnas.errors import MeasureError, SpaceError
+from mbnas.files import write_atomically
 from mbnas.measure.host import Host, this_host
 from mbnas.measure.latency import OrtLatencyMeter
 from mbnas.measure.memory import cache_folder
@@ -101,11 +102,9 @@ class Calibration(BaseModel):
             MeasureError: it cannot be written.
         """
         path = Path(path)
-        aside = path.with_suffix(".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(self.model_dump_json())
-            aside.replace(path)
+            write_atomically(path, self.model_dump_json().encode())
         except OSError as error:
             raise MeasureError(f"{path}: cannot be written ({error.strerror})") from None
 

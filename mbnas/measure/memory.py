@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from mbnas.files import write_atomically
+
 FORGOTTEN_AFTER = timedelta(days=30)
 """A pace kept for so long may belong to a machine that is no more."""
 
@@ -58,9 +60,7 @@ def remember_pace(host: str, pace_ms: float, reference_ms: float) -> None:
     path = _path()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(f".{os.getpid()}")
-        aside.write_text(there.model_dump_json(indent=1))
-        aside.replace(path)
+        write_atomically(path, there.model_dump_json(indent=1).encode())
 
 
 def _path() -> Path:

@@ -40,6 +40,26 @@ class Scalar(nn.Module):
         return self.value
 
 
+class Dropout(nn.Module):
+    """Dropout that may draw from a generator of its own, which a training lays down with itself."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.generator: torch.Generator | None = None
+
+    def forward(self, features: Tensor) -> Tensor:
+        """In training, features of which a share is 0 and the rest scaled up; else unchanged."""
+        if not self.training or self.rate == 0:
+            return features
+        kept = torch.empty_like(features).bernoulli_(1 - self.rate, generator=self.generator)
+        return features * kept / (1 - self.rate)
+
+    def extra_repr(self) -> str:
+        """The rate."""
+        return f"rate={self.rate:g}"
+
+
 class Function(nn.Module):
     """A layer without parameters, from a function of tensors."""
 
@@ -95,7 +115,7 @@ _LAYERS: dict[type[ops.Primitive], Callable[[Any], nn.Module]] = {
     ops.GlobalAveragePool: lambda _: nn.AdaptiveAvgPool2d(1),
     ops.Flatten: lambda _: nn.Flatten(),
     ops.Linear: lambda op: nn.Linear(op.in_features, op.out_features),
-    ops.Dropout: lambda op: nn.Dropout(op.rate),
+    ops.Dropout: lambda op: Dropout(op.rate),
     ops.Add: lambda _: Function("add", torch.add),
     ops.Multiply: lambda _: Function("multiply", torch.mul),
     ops.Concat: lambda _: Function("concat", _concat),

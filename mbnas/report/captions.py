@@ -16,14 +16,19 @@ def front_caption(study: Study) -> str:
     """How to read the front plot."""
     goals = study.record.goals
     noun = QUANTITIES[goals.cost].noun
-    said = [f"Each mark is one network; up and to the left is better ({noun} low, accuracy high)."]
+    said = [
+        f"Each mark is one network; up and to the left is better ({noun} low,"
+        f" {QUANTITIES[goals.quality].noun} high)."
+    ]
     if study.front:
         said.append("The line joins the front, the networks that no other beats in both.")
         said.append(KNEE_RULE)
         if goals.cost == "latency_ms":
             said.append("Horizontal bars are the 95% interval of the latency.")
     found = groups(study)
-    silent = [t for trials in found.values() for t in trials if seen_accuracy(t) is None]
+    silent = [
+        t for trials in found.values() for t in trials if seen_accuracy(t, goals.quality) is None
+    ]
     if found["stopped"]:
         said.append("Stopped networks stand at the accuracy they had come to.")
     if silent:
@@ -42,7 +47,7 @@ def hypervolume_caption(study: Study) -> str:
     cost = record.goals.cost
     return (
         "The area under the front, up to a reference point that was fixed when the study was"
-        f" created: accuracy {percent(record.reference_accuracy)},"
+        f" created: {QUANTITIES[record.goals.quality].noun} {percent(record.reference_accuracy)},"
         f" {amount(cost, record.reference_cost)}. Each mark is a trial that improved the front;"
         " where the line has long been flat, more trials would likely bring little."
     )
@@ -60,9 +65,10 @@ def choices_caption(study: Study) -> str:
 
 def curves_caption(study: Study) -> str:
     """How to read the training curves."""
-    cost = QUANTITIES[study.record.goals.cost].noun
+    goals = study.record.goals
+    axis, cost = QUANTITIES[goals.quality].axis, QUANTITIES[goals.cost].noun
     return (
-        f"Validation accuracy after each epoch, one line for each network on the front, from low"
+        f"{axis.capitalize()} after each epoch, one line for each network on the front, from low"
         f" {cost} (orange) to high (blue). Curves that still rise at the end would gain from longer"
         " training."
     )

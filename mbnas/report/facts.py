@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from mbnas.report.words import QUANTITIES, amount, limit, percent, plural
+from mbnas.report.words import QUANTITIES, amount, limit, plural
 from mbnas.search import Study, knee
 
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -23,7 +23,7 @@ def summary(study: Study) -> list[Fact]:
     """The few figures that a reader looks for first; the first line of each is the figure."""
     reused = sum(trial.status == "reused" for trial in study.trials)
     evaluated = len(study.trials) - reused
-    members, cost = study.front, study.record.goals.cost
+    members, (quality, cost) = study.front, study.record.goals.quantities
     facts = [
         Fact("networks evaluated", (f"{evaluated:,}", f"and {plural(reused, 'repeat')} reused")),
         Fact("on the front", (f"{len(members):,}", "no other is better in both")),
@@ -32,8 +32,8 @@ def summary(study: Study) -> list[Fact]:
         best, cheap, middle = members[-1], members[0], knee(members, study.record.goals)
         named = (("most accurate", best), ("knee", middle), ("cheapest", cheap))
         facts += [
-            Fact(name, (percent(trial.accuracy), f"at {amount(cost, trial.value(cost))}"))
-            for name, trial in named
+            Fact(name, (amount(quality, of.value(quality)), f"at {amount(cost, of.value(cost))}"))
+            for name, of in named
         ]
     return facts
 
@@ -44,7 +44,8 @@ def lead(study: Study) -> str:
     return (
         f"Networks from the space {study.space.name} ({_points(study.space.size)}) for"
         f" {record.data.spec}, {plural(len(record.data.classes), 'class', 'classes')}:"
-        f" high accuracy at low {QUANTITIES[record.goals.cost].noun}."
+        f" high {QUANTITIES[record.goals.quality].noun} at low"
+        f" {QUANTITIES[record.goals.cost].noun}."
     )
 
 
@@ -83,7 +84,7 @@ def _goal(study: Study) -> tuple[str, ...]:
     goals = study.record.goals
     limits = [limit(bound) for bound in goals.limits]
     return (
-        f"high accuracy, low {QUANTITIES[goals.cost].noun}",
+        f"high {QUANTITIES[goals.quality].noun}, low {QUANTITIES[goals.cost].noun}",
         "limits: " + ", ".join(limits) if limits else "no limits",
     )
 
@@ -109,11 +110,15 @@ def _some(names: tuple[str, ...], most: int = 10) -> str:
 def _recipe(study: Study) -> tuple[str, ...]:
     recipe = study.record.recipe
     batch = str(recipe.batch_size or "chosen by size")
+    optimizer = f"SGD, momentum {recipe.momentum:g}" if recipe.optimizer == "sgd" else "AdamW"
+    own = {"cutout": recipe.cutout, "mixup": recipe.mixup, "average of weights": recipe.ema}
+    started = ", begun with a similar network's weights" if study.record.warm_start else ""
     return (
-        f"{plural(recipe.epochs, 'epoch')}, batch {batch}",
-        f"SGD, peak rate {recipe.learning_rate:g}, momentum {recipe.momentum:g},"
-        f" weight decay {recipe.weight_decay:g}, label smoothing {recipe.label_smoothing:g},"
-        f" warm-up {recipe.warm_up:.0%}",
+        f"{plural(recipe.epochs, 'epoch')}, batch {batch}, {recipe.precision}{started}",
+        f"{optimizer}, peak rate {recipe.peak_rate:g}, {recipe.decay} decay after"
+        f" {recipe.warm_up:.0%} warm-up, weight decay {recipe.kernel_decay:g}, label smoothing"
+        f" {recipe.label_smoothing:g}"
+        + "".join(f", {name} {value:g}" for name, value in own.items() if value),
     )
 
 

@@ -37,20 +37,21 @@ def _off_the_front(trial: Trial) -> Group:
             return "untrained"
 
 
-def seen_accuracy(trial: Trial) -> float | None:
-    """Validation accuracy after the last epoch; of a stopped trial, after the last it came to."""
-    if trial.accuracy is None and trial.status == "stopped" and trial.curve:
-        return trial.curve[-1].accuracy
-    return trial.accuracy
+def seen_accuracy(trial: Trial, quality: str) -> float | None:
+    """The accuracy searched for; of a stopped trial, after the last epoch that it came to."""
+    if trial.status == "stopped" and trial.curve:
+        return float(getattr(trial.curve[-1], quality))
+    return trial.value(quality)
 
 
 def said(trial: Trial, group: Group) -> str:
     """A trial in words, lines parted by `<br>`, everything else escaped."""
     lines = [f"<b>trial {trial.number}</b> · {MARKS[group].name}"]
-    accuracy = seen_accuracy(trial)
+    accuracy = seen_accuracy(trial, "accuracy")
     if accuracy is not None:
         when = f" after {len(trial.curve)} epochs" if group == "stopped" else ""
         lines.append(f"accuracy {percent(accuracy)}{when}")
+        lines.append(f"balanced {percent(seen_accuracy(trial, 'balanced_accuracy'))}")
     lines += _latency(trial)
     lines += [
         f"{count(trial.costs.params)} parameters · {amount('macs', trial.costs.macs)}",

@@ -21,6 +21,7 @@ class Column:
 
 _MEASURES = (
     Column("accuracy"),
+    Column("balanced"),
     Column("latency, ms"),
     Column("95% interval"),
     Column("p50, ms"),
@@ -40,7 +41,7 @@ def front_table(study: Study) -> str:
         [_shown(trial, trial is best), *_measures(trial), _network(trial)] for trial in study.front
     ]
     caption = "The front, from cheap to costly"
-    return _table("front-table", caption, columns, rows)
+    return table("front-table", caption, columns, rows)
 
 
 def trials_table(study: Study) -> str:
@@ -64,7 +65,7 @@ def trials_table(study: Study) -> str:
         for trial in study.trials
     ]
     caption = f"All {len(rows):,} trials, {len(evaluated(study)):,} of them evaluated"
-    return _table("trials-table", caption, columns, rows)
+    return table("trials-table", caption, columns, rows)
 
 
 def _outcome(trial: Trial, group: str | None) -> str:
@@ -88,6 +89,7 @@ def _measures(trial: Trial) -> list[str]:
     noisy = ' <abbr title="noisy measurement">~</abbr>' if latency and latency.noisy else ""
     return [
         percent(trial.accuracy),
+        percent(trial.balanced_accuracy),
         (digits(latency.latency_ms) if latency else "–") + noisy,
         interval(trial),
         digits(latency.p50_ms) if latency else "–",
@@ -107,9 +109,7 @@ def _network(trial: Trial) -> str:
     )
 
 
-def _table(
-    name: str, caption: str, columns: Sequence[Column], rows: Sequence[Sequence[str]]
-) -> str:
+def table(name: str, caption: str, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     """A table that scrolls sideways in its own box; cells are HTML already."""
     kinds = ["" if column.figures else ' class="words"' for column in columns]
     heads = "".join(

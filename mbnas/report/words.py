@@ -6,6 +6,7 @@ import html
 from dataclasses import dataclass
 
 from mbnas.search import Limit, Trial
+from mbnas.search.objectives import QUALITIES
 
 SPACE = "\u00a0"  # a figure and its unit stay on one line
 
@@ -27,6 +28,7 @@ class Quantity:
 
 QUANTITIES = {
     "accuracy": Quantity("accuracy", "validation accuracy", ""),
+    "balanced_accuracy": Quantity("balanced accuracy", "balanced validation accuracy", ""),
     "latency_ms": Quantity("latency", "latency (ms)", "ms"),
     "p90_ms": Quantity("p90 latency", "p90 latency (ms)", "ms"),
     "params": Quantity("parameters", "parameters", "parameters"),
@@ -71,7 +73,7 @@ def amount(quantity: str, value: float | None) -> str:
     """A value of a quantity with its unit."""
     if value is None:
         return "–"
-    if quantity == "accuracy":
+    if quantity in QUALITIES:
         return percent(value)
     if quantity == "size_bytes":
         return size(value)

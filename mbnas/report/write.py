@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas
 
 from mbnas.errors import StudyError
+from mbnas.files import write_atomically
 from mbnas.network import costs
 from mbnas.report.page import page
 from mbnas.search import Study, Trial
-from mbnas.search.folder import write_atomically
 from mbnas.search.study import row
 
 FRONT_FILE = "front.csv"

@@ -28,11 +28,16 @@ from mbnas.search.front import broken_limit, front, hypervolume, points
 from mbnas.search.objectives import Limit
 from mbnas.search.record import StudyRecord
 from mbnas.search.samplers import SamplerSource, derived_seed
+from mbnas.search.stopping import Stopping
 from mbnas.search.study import RESULT, broken_off, read_trials
 from mbnas.search.trial import Trial
+from mbnas.search.warm_start import nearest_weights
 from mbnas.space import SearchSpace
+from mbnas.training.trainer import Assignment
 
 REPEATS_BEFORE_GIVING_UP = 200
+CURVE = "curve"
+"""The Optuna trial's user attribute that holds epoch, loss and accuracy up to the last rung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,11 @@ class Budget:
 
 @dataclass(slots=True)
 class _Open:
-    """A trial in evaluation: Optuna's trial, and what is known of the network so far."""
+    """A trial in evaluation: Optuna's trial, what is known of it so far, what is to be trained."""
 
     asked: optuna.Trial
     trial: Trial
+    assignment: Assignment | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +78,7 @@ class Driver:
     observer: Observer
     budget: Budget
     predictor: Predictor | None = None
+    stopping: Stopping | None = None
     _open: dict[int, _Open] = field(default_factory=dict)
     _trials: list[Trial] = field(default_factory=list)
     _known: dict[str, Trial] = field(default_factory=dict)
@@ -190,25 +197,63 @@ class Driver:
                 if broken is not None:
                     self._close(replace(trial, reason=_said(broken, trial)))
                     return
-                self._open[trial.number].trial = trial
-                # A network's seed is its own, whenever and by whom it is trained.
-                seed = derived_seed(self.record.seed, int(trial.architecture.id, 16))
-                self.engine.submit(Train(trial.number, trial.architecture, seed))
+                self._begin_training(trial)
             case Trained():
-                trained = replace(
+                trial = replace(
                     trial,
-                    status="trained",
-                    accuracy=outcome.training.accuracy,
                     curve=outcome.training.curve,
-                    training_seconds=outcome.seconds,
+                    training_seconds=trial.training_seconds + outcome.seconds,
                 )
+                if not outcome.training.finished:
+                    self._at_rung(trial)
+                    return
+                trained = replace(trial, status="trained", accuracy=outcome.training.accuracy)
                 self._close(trained, outcome.training.weights, outcome.model)
             case Failed():
                 trial = replace(trial, status="failed", reason=outcome.reason)
                 if trial.latency is None:
                     self._close(replace(trial, latency_seconds=outcome.seconds))
                 else:
-                    self._close(replace(trial, training_seconds=outcome.seconds))
+                    spent = trial.training_seconds + outcome.seconds
+                    self._close(replace(trial, training_seconds=spent))
+
+    def _begin_training(self, trial: Trial) -> None:
+        """Trains to the first rung; after a kill, from the epoch that was reached."""
+        found = None
+        if self.record.warm_start:
+            found = nearest_weights(trial, self._trials, self.folder)
+        if found is not None:
+            trial = replace(trial, started_from=found.trial)
+        entry = self._open[trial.number]
+        entry.trial = trial
+        entry.assignment = Assignment(
+            trial.architecture,
+            # A network's seed is its own, whenever and by whom it is trained.
+            derived_seed(self.record.seed, int(trial.architecture.id, 16)),
+            until=self.record.recipe.stops[0],
+            checkpoint=self.folder.checkpoint(trial.number),
+            start=None if found is None else found.weights,
+        )
+        self.engine.submit(Train(trial.number, entry.assignment))
+
+    def _at_rung(self, trial: Trial) -> None:
+        """A trial that is not at its end: stopped, or trained to the next rung."""
+        entry = self._open[trial.number]
+        entry.trial = trial
+        entry.asked.set_user_attr(
+            CURVE, [[one.epoch, one.loss, one.accuracy] for one in trial.curve]
+        )
+        reason = None
+        if self.stopping is not None:
+            reason = self.stopping.reason(trial, self._trials)
+        if reason is not None:
+            self._close(replace(trial, status="stopped", reason=reason))
+            return
+        assert entry.assignment is not None
+        done = len(trial.curve)
+        until = next((stop for stop in self.record.recipe.stops if stop > done), None)
+        entry.assignment = replace(entry.assignment, until=until)
+        self.engine.submit(Train(trial.number, entry.assignment))
 
     def _close(
         self,
@@ -237,20 +282,27 @@ class Driver:
             if value is not None and limit.quantity not in told:
                 # As a share of the limit, so that limits in bytes and milliseconds weigh alike.
                 asked.set_constraint(limit.quantity, value / limit.most - 1)
-        if trial.accuracy is None and broken_limit(trial, self.record.goals.limits) is None:
-            self.study.tell(asked, state=TrialState.FAIL)
-        else:
+        if trial.accuracy is not None or broken_limit(trial, self.record.goals.limits) is not None:
             self.study.tell(asked, self._values(trial))
+        else:
+            # Of what was stopped, Optuna takes no values when there are two objectives.
+            stopped = self._origin(trial).status == "stopped"
+            self.study.tell(asked, state=TrialState.PRUNED if stopped else TrialState.FAIL)
         self._trials.append(trial)
         self._known.setdefault(trial.architecture.id, trial)
         kept = [member.number for member in front(self._trials, self.record.goals)]
         self.folder.prune([*kept, *self._open], latest=trial.number)
         self.observer.trial_ended(trial, self._snapshot())
 
+    def _origin(self, trial: Trial) -> Trial:
+        """The trial whose result this is."""
+        return trial if trial.reused_from is None else self._known[trial.architecture.id]
+
     def _values(self, trial: Trial) -> tuple[float, float]:
         """What Optuna's samplers see; a network that broke a limit has accuracy 0."""
-        cost = trial.value(self.record.goals.cost)
-        return (trial.accuracy or 0.0, math.inf if cost is None else cost)
+        goals = self.record.goals
+        cost = trial.value(goals.cost)
+        return (trial.value(goals.quality) or 0.0, math.inf if cost is None else cost)
 
     def _snapshot(self) -> Snapshot:
         members = tuple(front(self._trials, self.record.goals))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mbnas.measure.training import Epoch
 from mbnas.network import Architecture
 from mbnas.search.feasibility import Feasibility
 from mbnas.search.objectives import Limit
 from mbnas.search.trial import Trial
+from mbnas.training.trainer import Epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping
@@ -22,6 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from mbnas.errors import StudyError
+from mbnas.files import write_atomically
 from mbnas.search.record import StudyRecord, read_record
 from mbnas.search.trial import Trial, folder_name
 from mbnas.space import SearchSpace, read_space
@@ -31,6 +31,7 @@ _DATABASE_ERRORS = (SQLAlchemyError, CommandError, OptunaError, RuntimeError)
 # Before study.json is there, a kill may leave these, and nothing of worth.
 _LEFT_BY_A_KILL = re.compile(r"\.lock|space\.toml|\.(space\.toml|study\.json)\.\d+")
 HEAVY_FILES = ("weights.safetensors", "model.onnx")
+CHECKPOINT = "checkpoint.pt"
 KEPT_LATEST = 10
 
 
@@ -170,12 +171,21 @@ class StudyFolder:
             folder.mkdir(parents=True, exist_ok=True)
             for name, content in files.items():
                 write_atomically(folder / name, content)
+            self.checkpoint(trial.number).unlink(missing_ok=True)
         except OSError as error:
             raise StudyError(f"{folder}: cannot be written ({error.strerror})") from None
 
+    def checkpoint(self, number: int) -> Path:
+        """Where a trial's training is laid down while it is not at its end."""
+        return self.trial_folder(number) / CHECKPOINT
+
+    def weights_file(self, number: int) -> Path:
+        """Where a trial's weights lie, if they are still kept."""
+        return self.trial_folder(number) / "weights.safetensors"
+
     def has_weights(self, trial: Trial) -> bool:
         """Whether a trial's weights are still kept."""
-        return (self.trial_folder(trial.number) / "weights.safetensors").exists()
+        return self.weights_file(trial.number).exists()
 
     def read_result(self, number: int) -> Trial | None:
         """The result that a broken-off trial left behind, if it had come that far."""
@@ -222,16 +232,3 @@ def _write_ahead(storage: RDBStorage) -> None:
 
     event.listen(storage.engine, "connect", on_connect)
     storage.engine.dispose()  # connections made before this hear of it too
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes to the side, then renames: a reader, or a kill, meets the old file or the new one."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from mbnas.search.objectives import Goals, Limit
@@ -14,16 +15,17 @@ Point = tuple[float, float]
 def front(trials: Iterable[Trial], goals: Goals) -> list[Trial]:
     """Trained trials that no other dominates, limits respected, from cheap to costly."""
     candidates = [
-        (trial.value(goals.cost), -(trial.accuracy or 0.0), trial.number, trial)
+        (cost, -accuracy, trial.number, trial)
         for trial in trials
         if trial.status == "trained" and broken_limit(trial, goals.limits) is None
+        for accuracy, cost in points([trial], goals)
     ]
     members: list[Trial] = []
-    for cost, _, _, trial in sorted(candidates, key=lambda entry: entry[:3]):
-        if cost is None or trial.accuracy is None:
-            continue
-        if not members or trial.accuracy > (members[-1].accuracy or 0.0):
+    best = -math.inf
+    for _, negative, _, trial in sorted(candidates, key=lambda entry: entry[:3]):
+        if -negative > best:
             members.append(trial)
+            best = -negative
     return members
 
 
@@ -38,7 +40,7 @@ def broken_limit(trial: Trial, limits: Sequence[Limit]) -> Limit | None:
 
 def points(trials: Iterable[Trial], goals: Goals) -> list[Point]:
     """Accuracy and cost of trials for which both are known."""
-    pairs = [(trial.accuracy, trial.value(goals.cost)) for trial in trials]
+    pairs = [(trial.value(goals.quality), trial.value(goals.cost)) for trial in trials]
     return [
         (accuracy, cost) for accuracy, cost in pairs if accuracy is not None and cost is not None
     ]

@@ -10,6 +10,8 @@ from mbnas.errors import StudyError
 from mbnas.network.checks import nearest
 
 Direction = Literal["maximize", "minimize"]
+QUALITIES = ("accuracy", "balanced_accuracy")
+"""What may be maximised; the second counts rare classes as much as frequent ones."""
 COSTS = ("latency_ms", "p90_ms", "params", "macs", "size_bytes", "resolution")
 """What may be minimised or limited, from cheap to use to cheap to know."""
 ARITHMETIC_COSTS = ("params", "macs", "size_bytes", "resolution")
@@ -21,7 +23,7 @@ class Objective:
     """A measured quantity to optimise.
 
     Attributes:
-        quantity: `accuracy`, or one of `COSTS`.
+        quantity: One of `QUALITIES` or `COSTS`.
         direction: maximize or minimize.
         limit: A hard bound on the same quantity; None for none.
     """
@@ -45,13 +47,14 @@ class Limit:
 
 
 def maximize(quantity: str) -> Objective:
-    """An objective to maximise: `maximize("accuracy")`.
+    """An objective to maximise: `maximize("accuracy")`, or "balanced_accuracy" for uneven classes.
 
     Raises:
         StudyError: not a quality.
     """
-    if quantity != "accuracy":
-        raise StudyError(f'maximize "{quantity}": only accuracy can be maximised')
+    if quantity not in QUALITIES:
+        hint = nearest(quantity, QUALITIES) or f"; only {' or '.join(QUALITIES)} can be maximised"
+        raise StudyError(f'maximize "{quantity}": no quality{hint}')
     return Objective(quantity, "maximize")
 
 
@@ -67,10 +70,11 @@ def minimize(quantity: str, limit: float | None = None) -> Objective:
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """Two objectives, accuracy and one cost, and all limits."""
+    """Two objectives, a kind of accuracy and one cost, and all limits."""
 
     cost: str
     limits: tuple[Limit, ...]
+    quality: str = "accuracy"
 
     @classmethod
     def of(cls, objectives: Sequence[Objective], limits: Sequence[Limit] = ()) -> Goals:
@@ -79,9 +83,9 @@ class Goals:
         Raises:
             StudyError: not accuracy and one cost, or two limits on one quantity.
         """
-        names = [objective.quantity for objective in objectives]
-        if len(objectives) != 2 or "accuracy" not in names:
-            said = ", ".join(names) or "none"
+        best = [objective for objective in objectives if objective.direction == "maximize"]
+        if len(objectives) != 2 or len(best) != 1:
+            said = ", ".join(objective.quantity for objective in objectives) or "none"
             raise StudyError(
                 f"objectives = {said}: give accuracy and one cost, such as"
                 ' [maximize("accuracy"), minimize("latency_ms")]'
@@ -92,12 +96,12 @@ class Goals:
         for limit in every:
             if sum(limit.quantity == other.quantity for other in every) > 1:
                 raise StudyError(f"limit {limit.quantity}: given twice; leave one")
-        return cls(cost.quantity, tuple(every))
+        return cls(cost.quantity, tuple(every), best[0].quantity)
 
     @property
     def quantities(self) -> tuple[str, str]:
-        """Both objectives' names, accuracy first."""
-        return ("accuracy", self.cost)
+        """Both objectives' names, the accuracy first."""
+        return (self.quality, self.cost)
 
 
 def _check_cost(quantity: str) -> None:

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mbnas.data import Split
 from mbnas.errors import StudyError
 from mbnas.measure.host import Host
-from mbnas.measure.images import Normalisation
-from mbnas.measure.recipe import Recipe
 from mbnas.search.objectives import Goals
+from mbnas.training.images import Normalisation
+from mbnas.training.recipe import Recipe
 
-SCHEMA = 2
+SCHEMA = 3
 _PACKAGES = ("mbnas", "torch", "torchvision", "optuna", "onnx", "onnxruntime", "numpy")
 
 
@@ -53,6 +53,7 @@ class StudyRecord(BaseModel):
     goals: Goals
     recipe: Recipe
     threads: int
+    warm_start: bool
     reference_accuracy: float
     reference_cost: float
     host: Host
@@ -70,10 +71,11 @@ class StudyRecord(BaseModel):
             "seed": (self.seed, other.seed),
             "split": (self.data.split, other.data.split),
             "images": (self.data.digest, other.data.digest),
-            "objective": (self.goals.cost, other.goals.cost),
+            "objectives": (self.goals.quantities, other.goals.quantities),
             "limits": (_limits(self.goals), _limits(other.goals)),
             "sampler": (self.sampler, other.sampler),
             "threads": (self.threads, other.threads),
+            "warm start": (self.warm_start, other.warm_start),
             # Latencies of two machines do not belong on one front.
             "processor": (self.host.cpu, other.host.cpu),
             "onnxruntime": (self.host.onnxruntime, other.host.onnxruntime),

@@ -6,20 +6,17 @@ import contextlib
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optuna.samplers import BaseSampler
 
 from mbnas.data import Dataset
-from mbnas.engine import LocalEngine, MeasuringProcess
+from mbnas.engine import MeasuringProcess, make_engine
 from mbnas.errors import StudyError
 from mbnas.measure.host import this_host
-from mbnas.measure.images import Normalisation
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.measure.predictor import Predictor
-from mbnas.measure.recipe import Recipe
-from mbnas.measure.training import TorchTrainer, Trainer
 from mbnas.network import costs
 from mbnas.search.driver import Budget, Driver
 from mbnas.search.events import Observer
@@ -28,10 +25,17 @@ from mbnas.search.folder import StudyFolder
 from mbnas.search.objectives import ARITHMETIC_COSTS, Goals, Limit, Objective, maximize, minimize
 from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
 from mbnas.search.samplers import SamplerSource
+from mbnas.search.stopping import Stopping
 from mbnas.search.study import Study, open_study
 from mbnas.space import SearchSpace
+from mbnas.training.images import Normalisation
+from mbnas.training.recipe import Recipe
+from mbnas.training.torch_trainer import TorchTrainer
+from mbnas.training.trainer import Trainer
 
 REFERENCE_SAMPLE = 200
+TRIED = 3
+"""Networks on which precisions are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,13 @@ class Search:
     Args:
         space: What may vary.
         data: The images; their train and validation parts alone are used.
-        objectives: Accuracy and one cost; by default accuracy and `latency_ms`.
+        objectives: Accuracy, or balanced accuracy, and one cost; by default accuracy and
+            `latency_ms`.
         limits: Hard bounds beside those of the objectives.
         study: The study's folder. One that is there already goes on where it stopped.
         sampler: `nsga2`, `tpe`, `random`, or any sampler object of Optuna's.
-        recipe: How candidates are trained.
+        recipe: How candidates are trained; by default `Recipe.for_images`, by the number and
+            size of the images.
         seed: Of sampling and training.
         device: Where to train; by default a GPU where there is one.
         threads: Threads of a measured network.
@@ -69,6 +75,10 @@ class Search:
         meter: In place of timing with ONNX Runtime, such as `mbnas.testing.FakeLatencyMeter`.
         predictor: Predicts latencies, so that networks far above a limit are not even measured;
             `mbnas.find_calibration(space, classes, threads)` has one after `mbnas calibrate`.
+        pack: Networks trained at once; by default one a core, at most four, and on a GPU four.
+        stopping: Stops trials at the recipe's rungs; by default none is stopped.
+        warm_start: Begin each training with the weights of the most similar network that is
+            still kept. Quicker to learn; what a network reaches then depends on its forerunners.
 
     Raises:
         StudyError: objectives, limits or sampler that cannot be.
@@ -90,10 +100,15 @@ class Search:
         trainer: Trainer | None = None,
         meter: LatencyMeter | None = None,
         predictor: Predictor | None = None,
+        pack: int | None = None,
+        stopping: Stopping | None = None,
+        warm_start: bool = False,
     ) -> None:
+        if pack is not None and pack < 1:
+            raise StudyError(f"pack = {pack}: must be at least 1")
         self.space = space
         self.data = data
-        self.recipe = recipe or Recipe()
+        self.recipe = recipe or Recipe.for_images(data.sizes["train"], space.resolutions[-1])
         self.goals = Goals.of(objectives or [maximize("accuracy"), minimize("latency_ms")], limits)
         self.seed = seed
         self._folder = StudyFolder(study)
@@ -102,6 +117,9 @@ class Search:
         self._trainer = trainer
         self._meter = meter or OrtLatencyMeter(threads)
         self._predictor = predictor
+        self._pack = pack
+        self._stopping = stopping
+        self._warm_start = warm_start
 
     def run(
         self,
@@ -134,13 +152,15 @@ class Search:
                     found.check()
             trainer = self._ready_trainer(observer)
             if not self._folder.exists:
+                self._settle_precision(trainer)
                 normalisation = trainer.normalisation if isinstance(trainer, TorchTrainer) else None
                 self._folder.create(self._record(self._reference_cost(), normalisation), self.space)
             record, _ = self._folder.read()
-            engine = LocalEngine(
+            engine = make_engine(
                 trainer,
                 self._meter_for(trainer),
                 len(self.data.classes),
+                self._pack,
                 observer.waits_for_cores,
             )
             with contextlib.closing(engine):
@@ -154,6 +174,7 @@ class Search:
                     observer=observer,
                     budget=budget,
                     predictor=self._predictor,
+                    stopping=self._stopping,
                 ).run()
         return open_study(self._folder.path)
 
@@ -201,9 +222,22 @@ class Search:
             )
         return self._trainer
 
+    def _settle_precision(self, trainer: Trainer) -> None:
+        """Tries on some networks of the space which precision this machine trains faster in."""
+        if self.recipe.precision != "auto" or not isinstance(trainer, TorchTrainer):
+            return
+        if trainer.uses_cores:
+            rng = random.Random(self.seed)
+            trainer.settle_precision(
+                [self.space.architecture(self.space.sample(rng)) for _ in range(TRIED)]
+            )
+        self.recipe = trainer.recipe
+
     def _check_same_study(self) -> None:
         """Refuses to go on with a study that was made of something else."""
         record, space = self._folder.read()
+        if self.recipe.precision == "auto":  # was settled when the study was made
+            self.recipe = replace(self.recipe, precision=record.recipe.precision)
         there = self._record(record.reference_cost, record.data.normalisation)
         differences = record.differences(there)
         if space != self.space:
@@ -231,6 +265,7 @@ class Search:
             goals=self.goals,
             recipe=self.recipe,
             threads=self._meter.threads,
+            warm_start=self._warm_start,
             reference_accuracy=1 / len(self.data.classes),  # what guessing would reach
             reference_cost=reference_cost,
             host=this_host(self._meter.threads),

@@ -107,6 +107,7 @@ def row(trial: Trial) -> dict[str, Any]:
         "status": trial.status,
         "reason": trial.reason,
         "accuracy": trial.accuracy,
+        "balanced_accuracy": trial.balanced_accuracy,
         "latency_ms": trial.latency_ms,
         "predicted_ms": trial.predicted_ms,
         "latency_low_ms": latency and latency.low_ms,
@@ -122,6 +123,7 @@ def row(trial: Trial) -> dict[str, Any]:
         "training_seconds": trial.training_seconds,
         "latency_seconds": trial.latency_seconds,
         "reused_from": trial.reused_from,
+        "started_from": trial.started_from,
         "architecture": trial.architecture.describe(),
         **trial.params,
     }

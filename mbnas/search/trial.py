@@ -10,9 +10,9 @@ from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationErr
 
 from mbnas.errors import SpaceError, StudyError
 from mbnas.measure.latency import Latency
-from mbnas.measure.training import Epoch
 from mbnas.network import Architecture, Costs
 from mbnas.space import Params
+from mbnas.training.trainer import Epoch
 
 PREDICTED_SURELY = 0.75
 """Share of a predicted latency that the network surely takes."""
@@ -39,6 +39,7 @@ class Trial:
         status: How the trial ended.
         reason: Why it is untrained, stopped or failed; None otherwise.
         accuracy: Validation accuracy after the last epoch; None where it was not trained through.
+        started_from: Number of the trial whose weights it began with; None for fresh ones.
         latency: The measured distribution; None where it was not measured.
         predicted_ms: The predicted `latency_ms`; None without a predictor.
         costs: Arithmetic costs.
@@ -65,6 +66,14 @@ class Trial:
     training_seconds: float = 0.0
     latency_seconds: float = 0.0
     reused_from: int | None = None
+    started_from: int | None = None
+
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Mean over the classes of their accuracies; None where it was not trained through."""
+        if self.accuracy is None or not self.curve:
+            return None
+        return self.curve[-1].balanced_accuracy
 
     @property
     def latency_ms(self) -> float | None:
@@ -77,9 +86,11 @@ class Trial:
         return folder_name(self.number)
 
     def value(self, quantity: str) -> float | None:
-        """A recorded quantity by name: accuracy, or one of `COSTS`; None where it is not known."""
+        """A recorded quantity by name, of `QUALITIES` or `COSTS`; None where it is not known."""
         if quantity == "accuracy":
             return self.accuracy
+        if quantity == "balanced_accuracy":
+            return self.balanced_accuracy
         if quantity in ("latency_ms", "p90_ms"):
             return None if self.latency is None else float(getattr(self.latency, quantity))
         return float(getattr(self.costs, quantity))

@@ -8,7 +8,10 @@ import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,46 +24,88 @@ from mbnas.engine import (
     Measure,
     Measured,
     MeasuringProcess,
+    PackedEngine,
     Train,
     Trained,
 )
 from mbnas.errors import MeasureError
 from mbnas.measure.cores import CoreLock, usable_cores
-from mbnas.measure.latency import Latency
+from mbnas.measure.latency import Latency, LatencyMeter
 from mbnas.measure.parity import ParityError
-from mbnas.measure.recipe import Recipe
-from mbnas.measure.training import Epoch, NonFiniteLossError, OutOfMemoryError, TorchTrainer
 from mbnas.network import Architecture
 from mbnas.testing import FakeLatencyMeter, FakeTrainer, fake_accuracy, fake_latency_ms
+from mbnas.training.recipe import Recipe
+from mbnas.training.torch_trainer import TorchTrainer
+from mbnas.training.trainer import (
+    Assignment,
+    Epoch,
+    NonFiniteLossError,
+    OutOfMemoryError,
+    Trainer,
+    Training,
+)
 
 
-def local(trainer: FakeTrainer | None = None) -> Engine:
-    return LocalEngine(trainer or FakeTrainer(), FakeLatencyMeter(), classes=10)
+def local(trainer: Trainer, meter: LatencyMeter) -> Engine:
+    return LocalEngine(trainer, meter, classes=10)
+
+
+def packed(trainer: Trainer, meter: LatencyMeter) -> Engine:
+    return PackedEngine(trainer, meter, classes=10, pack=3)
+
+
+Make = Callable[[Trainer, LatencyMeter], Engine]
+every_engine = pytest.mark.parametrize("make", [local, packed])
+
+
+@contextlib.contextmanager
+def opened(
+    make: Make, trainer: Trainer | None = None, meter: LatencyMeter | None = None
+) -> Iterator[Engine]:
+    with contextlib.closing(make(trainer or FakeTrainer(), meter or FakeLatencyMeter())) as engine:
+        yield engine
 
 
 def ignore(trial: int, epoch: Epoch) -> None:
     """Hears nothing."""
 
 
-def test_outcomes_belong_to_their_trials() -> None:
-    engine = local()
+@every_engine
+def test_outcomes_belong_to_their_trials(make: Make) -> None:
     first, second = some_architectures(tiny_space(), 2)
-    engine.submit(Measure(4, first))
-    engine.submit(Train(9, second, seed=0))
     heard: list[tuple[int, int]] = []
-    outcomes = {
-        outcome.trial: outcome
-        for outcome in (
-            engine.wait(lambda trial, epoch: heard.append((trial, epoch.epoch))) for _ in range(2)
-        )
-    }
+    with opened(make) as engine:
+        assert engine.capacity >= 1
+        engine.submit(Measure(4, first))
+        engine.submit(Train(9, Assignment(second, 0)))
+        outcomes = {
+            outcome.trial: outcome
+            for outcome in (
+                engine.wait(lambda trial, epoch: heard.append((trial, epoch.epoch)))
+                for _ in range(2)
+            )
+        }
     measured, trained = outcomes[4], outcomes[9]
     assert isinstance(measured, Measured)
     assert measured.latency.latency_ms == fake_latency_ms(first)
     assert isinstance(trained, Trained)
     assert trained.training.accuracy == fake_accuracy(second)
     assert heard == [(9, 1), (9, 2), (9, 3)]
-    assert engine.capacity >= 1
+
+
+@every_engine
+def test_a_job_to_a_rung_comes_back_unfinished_and_goes_on(make: Make, tmp_path: Path) -> None:
+    (network,) = some_architectures(tiny_space(), 1)
+    assignment = Assignment(network, 0, until=1, checkpoint=tmp_path / "checkpoint")
+    with opened(make) as engine:
+        engine.submit(Train(0, assignment))
+        laid_down = engine.wait(ignore)
+        engine.submit(Train(0, replace(assignment, until=None)))
+        whole = engine.wait(ignore)
+    assert isinstance(laid_down, Trained)
+    assert isinstance(whole, Trained)
+    assert (laid_down.training.finished, len(laid_down.training.curve)) == (False, 1)
+    assert (whole.training.finished, len(whole.training.curve)) == (True, 3)
 
 
 @pytest.mark.parametrize(
@@ -74,37 +119,143 @@ def test_outcomes_belong_to_their_trials() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_named_failures_fail_the_trial_with_their_reason(error: Exception) -> None:
+@every_engine
+def test_named_failures_fail_the_trial_with_their_reason(make: Make, error: Exception) -> None:
     def fail(_: Architecture) -> None:
         raise error
 
-    engine = local(FakeTrainer(before=fail))
-    engine.submit(Train(1, some_architectures(tiny_space(), 1)[0], seed=0))
-    outcome = engine.wait(ignore)
+    with opened(make, FakeTrainer(before=fail)) as engine:
+        engine.submit(Train(1, Assignment(some_architectures(tiny_space(), 1)[0], 0)))
+        outcome = engine.wait(ignore)
     assert isinstance(outcome, Failed)
     assert outcome.reason == f"{type(error).__name__}: {error}"
 
 
-def test_a_network_that_cannot_be_timed_fails_its_trial() -> None:
+@every_engine
+def test_a_network_that_cannot_be_timed_fails_its_trial(make: Make) -> None:
     class Broken(FakeLatencyMeter):
         def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
             raise MeasureError("cannot run")
 
-    engine = LocalEngine(FakeTrainer(), Broken(), classes=10)
-    engine.submit(Measure(5, some_architectures(tiny_space(), 1)[0]))
-    outcome = engine.wait(ignore)
+    with opened(make, meter=Broken()) as engine:
+        engine.submit(Measure(5, some_architectures(tiny_space(), 1)[0]))
+        outcome = engine.wait(ignore)
     assert isinstance(outcome, Failed)
     assert (outcome.trial, outcome.reason) == (5, "MeasureError: cannot run")
 
 
-def test_any_other_error_stops_everything() -> None:
+@every_engine
+def test_any_other_error_stops_everything(make: Make) -> None:
     def fail(_: Architecture) -> None:
         raise ZeroDivisionError
 
-    engine = local(FakeTrainer(before=fail))
-    engine.submit(Train(1, some_architectures(tiny_space(), 1)[0], seed=0))
-    with pytest.raises(ZeroDivisionError):
-        engine.wait(ignore)
+    with opened(make, FakeTrainer(before=fail)) as engine:
+        engine.submit(Train(1, Assignment(some_architectures(tiny_space(), 1)[0], 0)))
+        with pytest.raises(ZeroDivisionError):
+            engine.wait(ignore)
+
+
+def test_a_pack_trains_several_at_once_and_keeps_their_order() -> None:
+    some = some_architectures(tiny_space(), 3)
+    together = threading.Barrier(3, timeout=60)  # none ends before all have begun
+    trainer = FakeTrainer(before=lambda _: ignore_index(together.wait()))
+    heard: list[int] = []
+    with opened(packed, trainer) as engine:
+        for trial, network in enumerate(some):
+            engine.submit(Train(trial, Assignment(network, 0)))
+        outcomes = [engine.wait(lambda trial, _: heard.append(trial)) for _ in some]
+    assert [outcome.trial for outcome in outcomes] == [0, 1, 2]
+    assert sorted(heard) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def ignore_index(_: int) -> None:
+    """Of the barrier."""
+
+
+def test_one_that_meets_a_lack_of_memory_is_trained_again_alone() -> None:
+    first, second = some_architectures(tiny_space(), 2)
+    inside: list[str] = []
+    begun, refused = threading.Event(), threading.Event()
+
+    class Small(FakeTrainer):
+        """Has room for any one, and not for `second` beside another."""
+
+        def train(self, *arguments: Any) -> Training:
+            name = arguments[0].architecture.id
+            inside.append(name)
+            try:
+                if name == first.id:
+                    begun.set()
+                    assert refused.wait(60)
+                elif not refused.is_set():
+                    assert begun.wait(60)
+                    refused.set()
+                    raise OutOfMemoryError("training on cuda: no room")
+                else:
+                    assert inside == [second.id]
+                return super().train(*arguments)
+            finally:
+                inside.remove(name)
+
+    with opened(packed, Small(seconds_per_epoch=0.02)) as engine:
+        for trial, network in enumerate((first, second)):
+            engine.submit(Train(trial, Assignment(network, 0)))
+        outcomes = [engine.wait(ignore) for _ in range(2)]
+    assert [type(outcome) for outcome in outcomes] == [Trained, Trained]
+
+
+def test_one_that_has_no_room_even_alone_fails() -> None:
+    tries: list[str] = []
+
+    def fail(network: Architecture) -> None:
+        tries.append(network.id)
+        raise OutOfMemoryError("training on cuda: no room")
+
+    with opened(packed, FakeTrainer(before=fail)) as engine:
+        engine.submit(Train(0, Assignment(some_architectures(tiny_space(), 1)[0], 0)))
+        outcome = engine.wait(ignore)
+    assert isinstance(outcome, Failed)
+    assert "no room" in outcome.reason
+    assert len(tries) == 2
+
+
+def test_a_pack_is_as_large_as_the_memory() -> None:
+    some = some_architectures(tiny_space(), 4)
+    running = most = 0
+    count = threading.Lock()
+
+    class Large(FakeTrainer):
+        def memory(self, architecture: Architecture) -> float:
+            return 0.3  # of which 0.8 may be used: two fit
+
+        def train(self, *arguments: Any) -> Training:
+            nonlocal running, most
+            with count:
+                running += 1
+                most = max(most, running)
+            try:
+                return super().train(*arguments)
+            finally:
+                with count:
+                    running -= 1
+
+    with opened(packed, Large(seconds_per_epoch=0.02)) as engine:
+        for trial, network in enumerate(some):
+            engine.submit(Train(trial, Assignment(network, 0)))
+        for _ in some:
+            engine.wait(ignore)
+    assert most == 2
+
+
+def test_a_closed_pack_lays_its_trainings_down(tmp_path: Path) -> None:
+    (network,) = some_architectures(tiny_space(), 1)
+    checkpoint = tmp_path / "checkpoint"
+    begun = threading.Event()
+    engine = packed(FakeTrainer(epochs=10_000, before=lambda _: begun.set()), FakeLatencyMeter())
+    engine.submit(Train(0, Assignment(network, 0, checkpoint=checkpoint)))
+    assert begun.wait(60)
+    engine.close()
+    assert checkpoint.exists()
 
 
 @pytest.fixture
@@ -120,7 +271,7 @@ def test_measuring_beside_keeps_the_order_of_outcomes(beside: LocalEngine) -> No
     assert beside.capacity == 2
     beside.submit(Measure(0, first))
     beside.submit(Measure(1, second))
-    beside.submit(Train(2, third, seed=0))
+    beside.submit(Train(2, Assignment(third, 0)))
     outcomes = [beside.wait(ignore) for _ in range(3)]
     assert [(type(one), one.trial) for one in outcomes] == [
         (Trained, 2),
@@ -188,7 +339,8 @@ def test_a_measuring_process_ends_with_its_parent() -> None:
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_training_on_the_cores_lets_measurements_in_between_its_epochs() -> None:
+@every_engine
+def test_a_training_on_the_cores_lets_measurements_in_between_its_steps(make: Make) -> None:
     measured = threading.Event()
 
     def measure() -> None:
@@ -206,11 +358,15 @@ def test_a_training_on_the_cores_lets_measurements_in_between_its_epochs() -> No
         other.start()
         assert not measured.wait(0.3), "measured beside a training on the same cores"
 
-    seen: dict[int, bool] = {}
-    engine = local(OnCores(before=begin))
-    engine.submit(Train(1, some_architectures(tiny_space(), 1)[0], seed=0))
-    engine.wait(lambda _, epoch: seen.setdefault(epoch.epoch, measured.is_set()))
-    assert seen == {1: False, 2: True, 3: True}
+    seen: list[bool] = []
+
+    def look(trial: int, epoch: Epoch) -> None:
+        seen.append(measured.is_set())
+
+    with opened(make, OnCores(before=begin)) as engine:
+        engine.submit(Train(1, Assignment(some_architectures(tiny_space(), 1)[0], 0)))
+        engine.wait(look)
+    assert seen == [True] * 3
     other.join()
 
 
@@ -219,7 +375,7 @@ def test_a_really_trained_network_comes_with_an_equal_model() -> None:
         stripes(128), stripes(64), 2, Recipe(epochs=1), flip=True, crop=True, device="cpu"
     )
     engine = LocalEngine(trainer, FakeLatencyMeter(), classes=2)
-    engine.submit(Train(0, some_architectures(tiny_space(), 1)[0], seed=0))
+    engine.submit(Train(0, Assignment(some_architectures(tiny_space(), 1)[0], 0)))
     outcome = engine.wait(ignore)
     assert isinstance(outcome, Trained)
     assert outcome.model is not None

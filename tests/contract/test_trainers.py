@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from helpers import some_architectures, stripes, tiny_space
 
-from mbnas.measure.recipe import Recipe
-from mbnas.measure.training import Epoch, TorchTrainer, Trainer
+from mbnas.network import Architecture
 from mbnas.testing import FakeTrainer
+from mbnas.training.recipe import Recipe
+from mbnas.training.torch_trainer import TorchTrainer
+from mbnas.training.trainer import Assignment, Epoch, Trainer, Training
 
-EPOCHS = 3
+EPOCHS = 4
 
 
 def torch_trainer() -> Trainer:
@@ -27,29 +31,70 @@ def trainer(request: pytest.FixtureRequest) -> Trainer:
     return made
 
 
+def network() -> Architecture:
+    return some_architectures(tiny_space(head={"dropout": 0.3}), 1)[0]
+
+
+def learned(training: Training) -> list[tuple[float, float, float]]:
+    return [(e.loss, e.accuracy, e.balanced_accuracy) for e in training.curve]
+
+
+def assert_equal(one: Training, other: Training) -> None:
+    assert learned(one) == learned(other)
+    assert one.weights.keys() == other.weights.keys()
+    for name, value in one.weights.items():
+        np.testing.assert_array_equal(value, other.weights[name])
+
+
 def test_curve_is_told_epoch_by_epoch_and_returned_whole(trainer: Trainer) -> None:
     heard: list[Epoch] = []
-    training = trainer.train(some_architectures(tiny_space(), 1)[0], 0, heard.append)
+    training = trainer.train(Assignment(network(), 0), heard.append)
+    assert training.finished
     assert heard == list(training.curve)
-    assert [epoch.epoch for epoch in heard] == [1, 2, 3]
-    assert all(0 <= epoch.accuracy <= 1 and np.isfinite(epoch.loss) for epoch in heard)
+    assert [epoch.epoch for epoch in heard] == list(range(1, trainer.epochs + 1))
+    for epoch in heard:
+        assert 0 <= epoch.accuracy <= 1
+        assert 0 <= epoch.balanced_accuracy <= 1
+        assert np.isfinite(epoch.loss)
     assert training.accuracy == heard[-1].accuracy
     seconds = [epoch.seconds for epoch in heard]
     assert seconds == sorted(seconds)
 
 
 def test_same_seed_gives_the_same_result(trainer: Trainer) -> None:
-    (architecture,) = some_architectures(tiny_space(head={"dropout": 0.3}), 1)
-    first = trainer.train(architecture, 7, lambda _: None)
+    first = trainer.train(Assignment(network(), 7), lambda _: None)
     torch.rand(3)  # what others draw does not matter
-    second = trainer.train(architecture, 7, lambda _: None)
-    assert [(e.loss, e.accuracy) for e in first.curve] == [
-        (e.loss, e.accuracy) for e in second.curve
-    ]
-    assert first.weights.keys() == second.weights.keys()
-    for name, value in first.weights.items():
-        np.testing.assert_array_equal(value, second.weights[name])
+    assert_equal(trainer.train(Assignment(network(), 7), lambda _: None), first)
 
 
-def test_estimate_is_a_time(trainer: Trainer) -> None:
-    assert trainer.estimate_seconds(some_architectures(tiny_space(), 1)[0]) >= 0
+def test_laid_down_at_rungs_it_hears_each_epoch_once_and_ends_the_same(
+    trainer: Trainer, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "trial" / "checkpoint"
+    heard: list[int] = []
+
+    def train(until: int | None) -> Training:
+        assignment = Assignment(network(), 3, until=until, checkpoint=checkpoint)
+        return trainer.train(assignment, lambda epoch: heard.append(epoch.epoch))
+
+    for until in (1, 3):
+        part = train(until)
+        assert not part.finished
+        assert len(part.curve) == until
+        assert not part.weights
+    again = train(3)  # nothing is left to do up to there
+    assert learned(again) == learned(part)
+    whole = train(None)
+    assert heard == [1, 2, 3, 4]
+    assert_equal(whole, trainer.train(Assignment(network(), 3), lambda _: None))
+
+
+def test_a_rung_beyond_the_end_is_the_end(trainer: Trainer) -> None:
+    training = trainer.train(Assignment(network(), 0, until=99), lambda _: None)
+    assert training.finished
+    assert len(training.curve) == EPOCHS
+
+
+def test_estimates_are_a_time_and_a_share(trainer: Trainer) -> None:
+    assert trainer.estimate_seconds(network()) >= 0
+    assert 0 <= trainer.memory(network()) < 1

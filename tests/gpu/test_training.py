@@ -1,44 +1,133 @@
-"""Training on a CUDA device."""
+"""Training on a CUDA device. Needs torch, numpy and pytest alone."""
 
 from __future__ import annotations
+
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from helpers import some_architectures, stripes, tiny_space
 
-from mbnas.measure.onnx_file import to_onnx
-from mbnas.measure.parity import check_parity
-from mbnas.measure.recipe import Recipe
-from mbnas.measure.training import TorchTrainer
+from mbnas.network import Architecture
+from mbnas.training.recipe import Recipe
+from mbnas.training.run import TrainingRun
+from mbnas.training.steps import STEPS_BEFORE_CAPTURE
+from mbnas.training.torch_trainer import TorchTrainer
+from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Training
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
+EXACT = Recipe(epochs=3, precision="float32")
 
 
-def test_a_network_learns_on_the_gpu_and_its_file_agrees() -> None:
-    trainer = TorchTrainer(
-        stripes(640), stripes(160, seed=1), 2, Recipe(epochs=4), flip=True, crop=True
-    )
-    assert trainer.device.type == "cuda"
-    (architecture,) = some_architectures(tiny_space(), 1)
-    training = trainer.train(architecture, 0, lambda _: None)
-    assert training.accuracy >= 0.95
-    size = architecture.resolution
-    images = np.random.default_rng(0).standard_normal((4, 3, size, size), np.float32)
-    content = to_onnx(architecture.lower(2), training.weights)
-    assert check_parity(architecture, training.weights, content, images) < 1e-4
+def trainer(recipe: Recipe = EXACT, device: str = "cuda") -> TorchTrainer:
+    part, held_out = stripes(640), stripes(160, seed=1)
+    return TorchTrainer(part, held_out, 2, recipe, flip=True, crop=True, device=device)
+
+
+def network(dropout: float = 0.0) -> Architecture:
+    return some_architectures(tiny_space(head={"dropout": dropout}), 1)[0]
+
+
+def ignore(_: Epoch) -> None:
+    """Hears nothing."""
+
+
+def test_a_gpu_is_what_is_taken_where_there_is_one() -> None:
+    part = stripes(64)
+    by = TorchTrainer(part, part, 2, Recipe(), flip=True, crop=True)
+    assert by.device.type == "cuda"
+    assert not by.uses_cores
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_network_learns(precision: str) -> None:
+    recipe = Recipe(epochs=4, precision=precision)  # type: ignore[arg-type]
+    assert trainer(recipe).train(Assignment(network(), 0), ignore).accuracy >= 0.95
+
+
+def run_on(device: str) -> TrainingRun:
+    by = trainer(device=device)
+    return by._run(network(), 3, None)
+
+
+def test_cpu_and_gpu_agree_on_a_step_in_float32() -> None:
+    allowed = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        weights = []
+        for device in ("cpu", "cuda"):
+            run = run_on(device)
+            run.network.train()
+            run.steps.begin_epoch(1, torch.Generator().manual_seed(0))
+            run.steps.advance()
+            weights.append(run.weights())
+    finally:
+        torch.backends.cudnn.allow_tf32 = allowed
+    for name, value in weights[0].items():
+        np.testing.assert_allclose(weights[1][name], value, rtol=2e-3, atol=2e-4, err_msg=name)
 
 
 def test_fresh_weights_are_the_same_on_every_device() -> None:
-    (architecture,) = some_architectures(tiny_space(), 1)
-    part = stripes(64)
-    drawn = []
-    for device in ("cpu", "cuda"):
-        trainer = TorchTrainer(part, part, 2, Recipe(), flip=True, crop=True, device=device)
-        with trainer._own_generator(3):
-            drawn.append(trainer._prepare(architecture)[0].state_dict())
-    for name, value in drawn[0].items():
-        assert torch.equal(value, drawn[1][name].cpu()), name
+    on_cpu, on_gpu = (run_on(device).weights() for device in ("cpu", "cuda"))
+    for name, value in on_cpu.items():
+        np.testing.assert_array_equal(on_gpu[name], value, err_msg=name)
+
+
+def test_a_captured_step_does_what_a_plain_one_does() -> None:
+    losses = []
+    for captured in (False, True):
+        run = run_on("cuda")
+        run.network.train()
+        run.steps.begin_epoch(1, torch.Generator().manual_seed(0))
+        for _ in range(STEPS_BEFORE_CAPTURE + 4):
+            run.steps.advance() if captured else run.steps._step()
+        losses.append(float(run.steps.epoch_loss()))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_laid_down_and_taken_up_it_learns_the_same(tmp_path: Path) -> None:
+    whole = trainer().train(Assignment(network(0.3), 0), ignore)
+    checkpoint = tmp_path / "checkpoint.pt"
+    for until in (1, 2, None):
+        assignment = Assignment(network(0.3), 0, until=until, checkpoint=checkpoint)
+        part = trainer().train(assignment, ignore)
+    for one, other in zip(part.curve, whole.curve, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=0.05)
+
+
+def test_packing_changes_no_result_beyond_tolerance() -> None:
+    by = trainer()
+    some = some_architectures(tiny_space(head={"dropout": 0.3}), 6)
+    alone = [by.train(Assignment(one, 5), ignore) for one in some]
+    together: dict[int, Training] = {}
+
+    def work(at: int) -> None:
+        together[at] = by.train(Assignment(some[at], 5), ignore)
+
+    threads = [threading.Thread(target=work, args=(at,)) for at in range(len(some))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for at, training in enumerate(alone):
+        assert together[at].curve[0].loss == pytest.approx(training.curve[0].loss, rel=0.02)
+        assert together[at].accuracy == pytest.approx(training.accuracy, abs=0.05)
+
+
+def test_a_lack_of_memory_is_told_and_survived() -> None:
+    by = trainer()
+    torch.cuda.set_per_process_memory_fraction(1e-4)
+    try:
+        hog = torch.empty(1, device="cuda")
+        with pytest.raises(OutOfMemoryError, match="training on cuda"):
+            large = tiny_space(stem={"width": 512, "stride": 1}, resolution=[12])
+            by.train(Assignment(some_architectures(large, 1)[0], 0), ignore)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    del hog
+    assert by.train(Assignment(network(), 0), ignore).finished

@@ -22,7 +22,6 @@ from optuna.trial import TrialState
 from mbnas.errors import StudyError
 from mbnas.measure.latency import OrtLatencyMeter
 from mbnas.measure.onnx_file import random_weights
-from mbnas.measure.training import NonFiniteLossError, Training
 from mbnas.network import Architecture, costs
 from mbnas.search import (
     SAMPLERS,
@@ -39,6 +38,7 @@ from mbnas.search import (
 from mbnas.search.samplers import POPULATION_SIZE
 from mbnas.space import make_space
 from mbnas.testing import FakeLatencyMeter, FakeTrainer, fake_accuracy, fake_latency_ms
+from mbnas.training.trainer import NonFiniteLossError, Training
 
 
 def ids(study: Study) -> list[str]:
@@ -358,7 +358,7 @@ def test_old_weights_are_removed_and_the_fronts_are_kept(tmp_path: Path) -> None
     class WithWeights(FakeTrainer):
         def train(self, *arguments: Any) -> Training:
             training = super().train(*arguments)
-            return replace(training, weights=random_weights(arguments[0].lower(10)))
+            return replace(training, weights=random_weights(arguments[0].architecture.lower(10)))
 
     (tmp_path / "study" / "trials").mkdir(parents=True)
     search = fake_search(tmp_path / "study", trainer=WithWeights())
@@ -375,9 +375,9 @@ def test_damaged_studies_are_said_to_be(tmp_path: Path) -> None:
     study.folder.record_file.write_text(record.replace('"seed"', '"sed"', 1))
     with pytest.raises(StudyError, match=r"study\.json: damaged at"):
         open_study(tmp_path / "study")
-    newer = record.replace('"schema_version": 2', '"schema_version": 3, "more": 1')
+    newer = record.replace('"schema_version": 3', '"schema_version": 4, "more": 1')
     study.folder.record_file.write_text(newer)
-    with pytest.raises(StudyError, match=r"schema 3; this mbnas reads 2"):
+    with pytest.raises(StudyError, match=r"schema 4; this mbnas reads 3"):
         open_study(tmp_path / "study")
     study.folder.record_file.write_text(record)
     study.folder.database.write_bytes(b"no database at all" * 100)

@@ -60,7 +60,7 @@ def front_figure(study: Study) -> go.Figure:
 
 
 def _in_strip(trial: Trial, goals: Goals) -> bool:
-    return seen_accuracy(trial) is None or trial.value(goals.cost) is None
+    return seen_accuracy(trial, goals.quality) is None or trial.value(goals.cost) is None
 
 
 def _places(trials: Sequence[Trial], goals: Goals, lane: int) -> Iterator[_Place]:
@@ -73,7 +73,8 @@ def _places(trials: Sequence[Trial], goals: Goals, lane: int) -> Iterator[_Place
         return [trial.value(goals.cost) for trial in some]
 
     if above:
-        yield _Place(above, costs(above), [seen_accuracy(trial) for trial in above], ("x", "y"))
+        seen = [seen_accuracy(trial, goals.quality) for trial in above]
+        yield _Place(above, costs(above), seen, ("x", "y"))
     if known:
         yield _Place(known, costs(known), [lane] * len(known), ("x", "y2"))
     if unknown:
@@ -97,7 +98,7 @@ def _laid_out(study: Study, lanes: Sequence[Group], used: set[tuple[str, str]]) 
     if above:
         figure.update_layout(
             yaxis={
-                "title": {"text": QUANTITIES["accuracy"].axis},
+                "title": {"text": QUANTITIES[study.record.goals.quality].axis},
                 "tickformat": "~%",
                 "domain": [strip + 0.05 if lanes else 0, 1],
             }
@@ -186,7 +187,7 @@ def _mark_knee(figure: go.Figure, trial: Trial, goals: Goals) -> None:
     figure.add_scatter(
         name="knee",
         x=[trial.value(goals.cost)],
-        y=[trial.accuracy],
+        y=[trial.value(goals.quality)],
         mode="markers",
         marker={"symbol": "circle-open", "size": 22, "color": INK, "line": {"width": 2}},
         hoverinfo="skip",

@@ -6,9 +6,10 @@ import plotly.graph_objects as go
 
 from mbnas.report.groups import evaluated
 from mbnas.report.style import BLUE, new_figure, say
-from mbnas.report.words import QUANTITIES, amount, digits, percent
+from mbnas.report.words import QUANTITIES, amount, digits
 from mbnas.search import Study, Trial, front, hypervolume
 from mbnas.search.front import points
+from mbnas.search.objectives import Goals
 
 HEIGHT = 320
 
@@ -21,7 +22,7 @@ def hypervolume_figure(study: Study) -> go.Figure:
         return say(figure, "no trial has finished yet")
     areas = hypervolumes(study)
     grew = [after > before for before, after in zip([0.0, *areas], areas, strict=False)]
-    cost = study.record.goals.cost
+    goals = study.record.goals
     figure.add_scatter(
         x=[trial.number for trial in trials],
         y=areas,
@@ -30,18 +31,18 @@ def hypervolume_figure(study: Study) -> go.Figure:
         marker={"size": [8 if new else 0 for new in grew], "color": BLUE, "opacity": 1},
         customdata=[trial.number for trial in trials],
         hovertext=[
-            _said(trial, area, new, cost)
+            _said(trial, area, new, goals)
             for trial, area, new in zip(trials, areas, grew, strict=True)
         ],
         hoverinfo="text",
         showlegend=False,
     )
-    unit = QUANTITIES[cost].unit
+    unit = QUANTITIES[goals.cost].unit
     figure.update_layout(
         xaxis={"title": {"text": "trial"}, "rangemode": "tozero"},
         yaxis={
-            "title": {"text": f"hypervolume (accuracy × {unit})"},
-            "tickformat": "~g" if cost.endswith("_ms") else "~s",
+            "title": {"text": f"hypervolume ({QUANTITIES[goals.quality].noun} × {unit})"},
+            "tickformat": "~g" if goals.cost.endswith("_ms") else "~s",
             "rangemode": "tozero",
         },
         hovermode="x",
@@ -60,10 +61,9 @@ def hypervolumes(study: Study) -> list[float]:
     return areas
 
 
-def _said(trial: Trial, area: float, grew: bool, cost: str) -> str:
+def _said(trial: Trial, area: float, grew: bool, goals: Goals) -> str:
     head = f"trial {trial.number}: {digits(area)}"
     if not grew:
         return head
-    return f"{head}<br>new on the front: {percent(trial.accuracy)}, " + amount(
-        cost, trial.value(cost)
-    )
+    quality, cost = (amount(name, trial.value(name)) for name in goals.quantities)
+    return f"{head}<br>new on the front: {quality}, {cost}"

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from mbnas.cli.progress import _Display, _Lines
 from mbnas.cli.words import duration
-from mbnas.measure.training import Epoch
 from mbnas.network import costs
 from mbnas.search import Found, Snapshot, Trial
 from mbnas.testing import FakeLatencyMeter
+from mbnas.training.trainer import Epoch
 
 (ARCHITECTURE,) = some_architectures(tiny_space(), 1)
 (LATENCY,) = FakeLatencyMeter().measure([ARCHITECTURE], 10)
@@ -40,7 +40,7 @@ def test_the_display_shows_where_the_search_stands() -> None:
     display.images_decoded(600, 600)
     display.search_began(Found(2, 1), SNAPSHOT)
     display.trial_began(3, ARCHITECTURE)
-    display.epoch_ended(3, Epoch(2, 1.25, 0.5, 3.0))
+    display.epoch_ended(3, Epoch(2, 1.25, 0.5, 0.5, 3.0))
     display.trial_ended(FAILED, SNAPSHOT)
     console.print(display.view())
     shown = text.getvalue()

@@ -13,10 +13,10 @@ from helpers import some_architectures, tiny_space
 
 from mbnas.measure.onnx_file import INPUT, random_weights, to_onnx
 from mbnas.measure.parity import ParityError, check_parity
-from mbnas.measure.training import state_arrays
 from mbnas.model import build
 from mbnas.network import Architecture, Head, Stage, Stem, costs, reference
 from mbnas.space import SearchSpace, load_space, make_space
+from mbnas.training.run import state_arrays
 
 
 def every_option() -> SearchSpace:

@@ -25,9 +25,9 @@ from unit.model.pairwise import all_pairs, pairs_of, pairwise
 
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.measure.parity import check_parity
-from mbnas.measure.training import state_arrays
 from mbnas.model import Network, build
 from mbnas.network import Architecture, Fusion, costs
+from mbnas.training.run import state_arrays
 
 CLASSES = 7
 BATCH = 16

@@ -13,6 +13,7 @@ from mbnas.search import Limit, Search, Study, Trial
 from mbnas.search.trial import Status
 from mbnas.space import SearchSpace, load_space
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
+from mbnas.training.trainer import Assignment
 
 HOSTILE = "<script>alert(1)</script>"
 LATENCY_LIMIT = 0.45
@@ -47,7 +48,7 @@ def fake_trial(space: SearchSpace, number: int, rng: random.Random) -> Trial:
     params = space.sample(rng)
     architecture = space.architecture(params)
     (latency,) = FakeLatencyMeter().measure([architecture], 10)
-    training = FakeTrainer(epochs=4).train(architecture, 0, lambda _: None)
+    training = FakeTrainer(epochs=4).train(Assignment(architecture, 0), lambda _: None)
     status: Status = ("trained", "trained", "untrained", "stopped", "failed", "reused")[number % 6]
     trial = Trial(
         number=number,

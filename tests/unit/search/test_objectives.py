@@ -26,7 +26,7 @@ def test_limits_of_objectives_and_others_come_together() -> None:
     ("wrong", "words"),
     [
         (lambda: minimize("latency"), 'did you mean "latency_ms"'),
-        (lambda: maximize("speed"), "only accuracy"),
+        (lambda: maximize("speed"), "only accuracy or balanced_accuracy"),
         (lambda: Limit("params", 0), "must be above 0"),
         (lambda: Limit("parms", 1), 'did you mean "params"'),
         (lambda: Goals.of([maximize("accuracy")]), "accuracy and one cost"),

@@ -1,0 +1,155 @@
+"""What an audit is made of, and the folder that holds it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mbnas.data import Dataset
+from mbnas.errors import StudyError
+from mbnas.files import write_atomically
+from mbnas.search.objectives import QUALITIES
+from mbnas.search.record import package_versions
+from mbnas.space import SearchSpace
+from mbnas.training.recipe import Recipe
+
+NETWORKS = 24
+TWICE = 8
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPlan:
+    """What is trained.
+
+    Attributes:
+        networks: How many are drawn from the space.
+        twice: How many of them are trained with a second seed too.
+        schedules: Lengths of the short schedules, in epochs; () takes a tenth, a fifth and a third
+            of the full one.
+        seed: Of what is drawn.
+        quality: `accuracy` or `balanced_accuracy`.
+    """
+
+    networks: int = NETWORKS
+    twice: int = TWICE
+    schedules: tuple[int, ...] = ()
+    seed: int = 0
+    quality: str = "accuracy"
+
+    def __post_init__(self) -> None:
+        if self.networks < 4:
+            raise StudyError(f"networks = {self.networks}: must be at least 4, to have an order")
+        if not 3 <= self.twice <= self.networks:
+            raise StudyError(
+                f"twice = {self.twice}: must be at least 3 and at most networks, {self.networks}"
+            )
+        if self.quality not in QUALITIES:
+            raise StudyError(f'quality "{self.quality}": must be one of {", ".join(QUALITIES)}')
+
+    def lengths(self, epochs: int) -> tuple[int, ...]:
+        """Of the short schedules, shortest first.
+
+        Raises:
+            StudyError: one is not shorter than the full one.
+        """
+        lengths = self.schedules or tuple(round(epochs * share) for share in (0.1, 0.2, 1 / 3))
+        if self.schedules and not all(0 < length < epochs for length in lengths):
+            raise StudyError(
+                f"schedules = {list(self.schedules)}: each must be at least 1 and shorter than the"
+                f" full one, {epochs} epochs"
+            )
+        return tuple(sorted({length for length in lengths if 0 < length < epochs}))
+
+
+class AuditRecord(BaseModel):
+    """audit.json: what must stay the same while an audit goes on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA
+    space: str
+    data: str
+    digest: str
+    recipe: Recipe
+    seed: int
+    networks: int
+    twice: int
+    schedules: tuple[int, ...]
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, space: SearchSpace, data: Dataset, recipe: Recipe, plan: AuditPlan) -> AuditRecord:
+        """Of what was asked for."""
+        return cls(
+            space=space.toml,
+            data=data.spec,
+            digest=data.digest(),
+            recipe=recipe,
+            seed=plan.seed,
+            networks=plan.networks,
+            twice=plan.twice,
+            schedules=plan.lengths(recipe.epochs),
+            versions=package_versions(),
+        )
+
+    def differences(self, other: AuditRecord) -> list[str]:
+        """What another record says differently, in words; versions may differ."""
+        names = {"space": "search space", "digest": "images", "twice": "networks trained twice"}
+        return [
+            names.get(name, name)
+            for name in AuditRecord.model_fields
+            if name != "versions" and getattr(self, name) != getattr(other, name)
+        ]
+
+
+def read_audit_record(file: Path) -> AuditRecord:
+    """The record in an audit.json.
+
+    Raises:
+        StudyError: it cannot be read, or is damaged.
+    """
+    try:
+        return AuditRecord.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise StudyError(f"{file}: cannot be read ({error.strerror})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its text"
+        raise StudyError(f"{file}: damaged at {where}: {first['msg']}") from None
+
+
+@contextlib.contextmanager
+def held(folder: Path, record: AuditRecord) -> Iterator[None]:
+    """Holds a folder for one audit, made if it is not there.
+
+    Raises:
+        StudyError: it is in use, cannot be written, or holds another audit.
+    """
+    file = folder / "audit.json"
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise StudyError(f"{folder}: another audit is running there; wait for it") from None
+    except OSError as error:
+        raise StudyError(f"{folder}: cannot be written ({error.strerror})") from None
+    try:
+        if file.exists():
+            differences = read_audit_record(file).differences(record)
+            if differences:
+                raise StudyError(
+                    f"{folder}: holds an audit with another {', another '.join(differences)};"
+                    " name a new folder, or repeat its own settings to go on"
+                )
+        else:
+            write_atomically(file, record.model_dump_json(indent=1).encode())
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,152 @@
+"""Training given networks with given seeds, so that a kill costs one epoch at most.
+
+What an audit and the confirming of a front have in common.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mbnas.engine import Engine, Failed, Measured, Outcome, Train, Trained
+from mbnas.errors import StudyError
+from mbnas.files import write_atomically
+from mbnas.network import Architecture
+from mbnas.training.trainer import Assignment, Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One training that is wanted: a network and a seed."""
+
+    architecture: Architecture
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"{self.architecture.id}-{self.seed}"
+
+
+class Done(BaseModel):
+    """A training that has come to its end.
+
+    Attributes:
+        id: The network's.
+        seed: The training's.
+        curve: One entry an epoch; empty where it failed.
+        seconds: Time spent.
+        failure: Why it failed; None where it did not.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    seed: int
+    curve: tuple[Epoch, ...]
+    seconds: float
+    failure: str | None = None
+
+
+class Trainings:
+    """The trainings of some networks with some seeds, kept in a folder.
+
+    Args:
+        folder: Holds a JSON file for every training that has ended, and a checkpoint for every
+            one that was broken off.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def missing(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        """Those that are not done yet."""
+        return [one for one in wanted if not self._file(one).exists()]
+
+    def done(self, wanted: Sequence[Wanted]) -> list[Done]:
+        """What came of those that are all done.
+
+        Raises:
+            StudyError: the folder cannot be read.
+        """
+        return [self._read(one) for one in wanted]
+
+    def run(
+        self,
+        wanted: Sequence[Wanted],
+        engine: Engine,
+        on_epoch: Callable[[Wanted, Epoch], None] = lambda _, __: None,
+        on_done: Callable[[Wanted, Done], None] = lambda _, __: None,
+    ) -> list[Done]:
+        """Does what is not done yet.
+
+        Args:
+            wanted: What to train.
+            engine: Trains.
+            on_epoch: Hears of every epoch that ends.
+            on_done: Hears of every training that ends now.
+
+        Returns:
+            All of them, in the order in which they are wanted.
+
+        Raises:
+            StudyError: the folder cannot be read or written.
+        """
+        waiting = deque(enumerate(missing := self.missing(wanted)))
+        running = 0
+        while waiting or running:
+            while waiting and running < engine.capacity:
+                at, one = waiting.popleft()
+                engine.submit(Train(at, self._assignment(one)))
+                running += 1
+            outcome = engine.wait(lambda at, epoch: on_epoch(missing[at], epoch))
+            running -= 1
+            one = missing[outcome.trial]
+            ended = _ended(one, outcome)
+            self._write(one, ended)
+            on_done(one, ended)
+        return self.done(wanted)
+
+    def _assignment(self, wanted: Wanted) -> Assignment:
+        checkpoint = self._folder / f"{wanted.name}.pt"
+        return Assignment(wanted.architecture, wanted.seed, checkpoint=checkpoint)
+
+    def _read(self, wanted: Wanted) -> Done:
+        file = self._file(wanted)
+        try:
+            return Done.model_validate_json(file.read_bytes())
+        except OSError as error:
+            raise StudyError(f"{file}: cannot be read ({error.strerror})") from None
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise StudyError(f"{file}: damaged ({reason}); delete it to train again") from None
+
+    def _write(self, wanted: Wanted, done: Done) -> None:
+        file = self._file(wanted)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, json.dumps(done.model_dump(mode="json"), indent=1).encode())
+            file.with_suffix(".pt").unlink(missing_ok=True)
+        except OSError as error:
+            raise StudyError(f"{file}: cannot be written ({error.strerror})") from None
+
+    def _file(self, wanted: Wanted) -> Path:
+        return self._folder / f"{wanted.name}.json"
+
+
+def _ended(wanted: Wanted, outcome: Outcome) -> Done:
+    name, seed = wanted.architecture.id, wanted.seed
+    match outcome:
+        case Trained():
+            return Done(id=name, seed=seed, curve=outcome.training.curve, seconds=outcome.seconds)
+        case Failed():
+            return Done(
+                id=name, seed=seed, curve=(), seconds=outcome.seconds, failure=outcome.reason
+            )
+        case Measured():
+            raise TypeError("nothing was to be measured")

@@ -1,0 +1,191 @@
+"""mbnas audit: how brief a training may be and still put networks in the right order."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+import mbnas
+from mbnas.analysis.audit_record import NETWORKS, TWICE
+from mbnas.analysis.auditing import AuditObserver
+from mbnas.analysis.trainings import Done, Wanted
+from mbnas.cli import INTERRUPTED
+from mbnas.cli.options import add_data, add_training, read_data, read_recipe
+from mbnas.cli.words import waiting_for_cores
+from mbnas.report.audit_page import verdict
+from mbnas.training.trainer import Epoch
+
+_EPILOG = """\
+examples:
+  mbnas audit digits_tiny --data digits --epochs 30
+  mbnas audit cifar_mobile --data folder:cifar10.zip --subset 3000 --epochs 24 --schedules 2,4,8
+
+A search trains networks briefly and trusts the order that this gives. An audit says how far one
+may trust it: it draws networks from the space, trains each fully (some with a second seed, which
+shows how well an order can be known at all) and by shorter schedules, and shows how early the
+final order can be foretold. It recommends the cheapest schedule that is good enough; give a search
+that many --epochs.
+
+Ctrl-C is safe at any time: the same command goes on, at the epoch.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.epilog = _EPILOG
+    parser.add_argument("file", metavar="FILE", help="search-space file, or a shipped space's name")
+    parser.add_argument("--out", type=Path, help="its folder (default studies/audits/NAME)")
+    sample = parser.add_argument_group("what is trained")
+    sample.add_argument(
+        "--networks", type=int, default=NETWORKS, help=f"drawn from the space (default {NETWORKS})"
+    )
+    sample.add_argument(
+        "--twice", type=int, default=TWICE, help=f"with a second seed (default {TWICE})"
+    )
+    sample.add_argument(
+        "--schedules",
+        type=_lengths,
+        default=(),
+        metavar="N,N",
+        help="short ones, in epochs (default a tenth, a fifth and a third)",
+    )
+    sample.add_argument("--seed", type=int, default=0, help="of everything drawn (default 0)")
+    sample.add_argument(
+        "--quality", default="accuracy", help="accuracy or balanced_accuracy (default accuracy)"
+    )
+    add_data(parser)
+    add_training(parser, epochs="of the full training (default six times a search's)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb."""
+    space = mbnas.load_space(arguments.file)
+    folder = arguments.out or Path("studies") / "audits" / space.name
+    data = read_data(arguments)
+    recipe = read_recipe(arguments, data, space)
+    if arguments.epochs is None and arguments.recipe is None:
+        recipe = recipe.with_epochs(6 * recipe.epochs)
+    plan = mbnas.AuditPlan(
+        networks=arguments.networks,
+        twice=arguments.twice,
+        schedules=arguments.schedules,
+        seed=arguments.seed,
+        quality=arguments.quality,
+    )
+    console = Console()
+    try:
+        with _Watch(console) as watch:
+            audit = mbnas.audit(
+                space,
+                data,
+                folder=folder,
+                recipe=recipe,
+                plan=plan,
+                device=arguments.device,
+                pack=arguments.pack,
+                observer=watch,
+            )
+    except KeyboardInterrupt:
+        print(f"stopped; nothing is lost. The same command goes on with {folder}")
+        return INTERRUPTED
+    _show(audit, console)
+    print(verdict(audit))
+    print(f"report:  {mbnas.write_audit_report(audit, folder, space.name)}")
+    return 0
+
+
+class _Watch(AuditObserver):
+    """A bar over all epochs; where there is no terminal, a line for every training."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} epochs"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bars.add_task("training", total=1)
+        self._trainings = self._ended = 0
+
+    def __enter__(self) -> _Watch:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def waits_for_cores(self) -> None:
+        waiting_for_cores()
+
+    def planned(self, trainings: int, epochs: int, done: int) -> None:
+        self._trainings, self._ended = trainings, done
+        self._bars.update(self._task, total=epochs)
+        before = f", {done} of them done before" if done else ""
+        self._console.print(f"{trainings} trainings{before}", highlight=False)
+
+    def epoch_ended(self, wanted: Wanted, length: int, epoch: Epoch) -> None:
+        text = f"{wanted.architecture.id}, epoch {epoch.epoch} of {length}"
+        self._bars.update(self._task, advance=1, description=text)
+
+    def training_ended(self, wanted: Wanted, length: int, done: Done) -> None:
+        self._ended += 1
+        if self._console.is_terminal:
+            return
+        what = done.failure or f"accuracy {done.curve[-1].accuracy:.4f}, {done.seconds:.0f} s"
+        self._console.print(
+            f"{self._ended}/{self._trainings}  {wanted.name}, {length} epochs: {what}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        self._console.file.flush()
+
+
+def _show(audit: mbnas.Audit, console: Console) -> None:
+    """The schedules, the costs and a few rungs; the report has all."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title=f"Agreement with the order after {audit.epochs} epochs",
+    )
+    for name in ("", "epochs", "cost", "τ", "95 % interval", "best quarter"):
+        table.add_column(name, justify="left" if not name else "right")
+    shown = {one.epochs for one in audit.foretellings if one.kind == "schedule"}
+    for one in audit.foretellings:
+        if one.kind in ("schedule", "cost") or one.epochs in shown:
+            table.add_row(
+                f"{one.name}{' *' if one is audit.recommended else ''}",
+                str(one.epochs),
+                f"{one.share:.0%}",
+                f"{one.overall.tau:.3f}",
+                f"{one.overall.low:.2f}–{one.overall.high:.2f}",
+                f"{one.best.tau:.2f}",
+            )
+    ceiling = audit.ceiling
+    table.add_row(
+        f"two seeds, {ceiling.networks} networks",
+        str(audit.epochs),
+        "100%",
+        f"{ceiling.tau:.3f}",
+        f"{ceiling.low:.2f}–{ceiling.high:.2f}",
+        "–",
+    )
+    console.print(table)
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text}: write lengths in epochs, such as 2,4,8"
+        ) from None

@@ -1,0 +1,49 @@
+"""The engine that suits a trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mbnas.engine.beside import MeasuringProcess
+from mbnas.engine.jobs import Engine
+from mbnas.engine.local import LocalEngine
+from mbnas.engine.packed import PackedEngine
+from mbnas.measure.cores import usable_cores
+from mbnas.measure.latency import LatencyMeter
+from mbnas.training.torch_trainer import TorchTrainer
+from mbnas.training.trainer import Trainer
+
+PACK_ON_GPU = 4
+MOST_ON_CPU = 4
+
+
+def make_engine(
+    trainer: Trainer,
+    meter: LatencyMeter | MeasuringProcess,
+    classes: int,
+    pack: int | None = None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> Engine:
+    """An engine in this process.
+
+    Args:
+        trainer: Trains networks.
+        meter: Measures latencies, here or beside.
+        classes: Number of classes of the data.
+        pack: Networks trained at once. None takes one for each core, at most four: two on a core
+            each are trained in two thirds of the time that they need one after the other on two;
+            and on a GPU four.
+        on_wait: Called when another mbnas keeps a training from the cores for two seconds.
+    """
+    pack = pack or _usual_pack(trainer)
+    if pack == 1:
+        return LocalEngine(trainer, meter, classes, on_wait)
+    if isinstance(trainer, TorchTrainer):
+        trainer = trainer.among(pack)
+    return PackedEngine(trainer, meter, classes, pack, on_wait)
+
+
+def _usual_pack(trainer: Trainer) -> int:
+    if not isinstance(trainer, TorchTrainer):
+        return 1
+    return min(MOST_ON_CPU, len(usable_cores())) if trainer.uses_cores else PACK_ON_GPU

@@ -1,0 +1,175 @@
+"""An audit's report: what was held against what, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas
+
+from mbnas.analysis.agreement import Agreement
+from mbnas.analysis.audit import GOOD_ENOUGH, Audit, Foretelling
+from mbnas.errors import StudyError
+from mbnas.files import write_atomically
+from mbnas.report.document import document, header, plot, section, tile
+from mbnas.report.figures.audit import NAMES, agreement_figure, brief_and_full_figure
+from mbnas.report.tables import Column, table
+from mbnas.report.words import QUANTITIES, escaped, plural
+
+_FOOTER = (
+    "Made by mbnas. Accuracies are of the validation part. The figures lie beside this file as"
+    " <code>audit.csv</code>, and every curve under <code>trainings/</code>."
+)
+
+
+def write_audit_report(audit: Audit, folder: str | Path, name: str) -> Path:
+    """Writes `audit.html`, one file that works offline, and `audit.csv` into a folder.
+
+    Returns:
+        The HTML file.
+
+    Raises:
+        StudyError: they cannot be written.
+    """
+    path = Path(folder) / "audit.html"
+    try:
+        content = audit_dataframe(audit).to_csv(index=False, lineterminator="\n")
+        write_atomically(path.with_suffix(".csv"), content.encode())
+        write_atomically(path, audit_page(audit, name).encode())
+    except OSError as error:
+        raise StudyError(f"{path}: the report cannot be written ({error.strerror})") from None
+    return path
+
+
+def audit_dataframe(audit: Audit) -> pandas.DataFrame:
+    """One row for everything that was held against the final order."""
+    return pandas.DataFrame(
+        [
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "epochs": one.epochs,
+                "share": one.share,
+                "tau": one.overall.tau,
+                "tau_low": one.overall.low,
+                "tau_high": one.overall.high,
+                "tau_best_quarter": one.best.tau,
+                "seconds": one.seconds,
+                "recommended": one is audit.recommended,
+            }
+            for one in audit.foretellings
+        ]
+    )
+
+
+def verdict(audit: Audit) -> str:
+    """What to do, in a sentence."""
+    best = audit.recommended
+    if not audit.has_order:
+        return (
+            f"Two seeds of the same networks agree by no more than τ {_interval(audit.ceiling)}:"
+            " these networks are too alike, or the validation part is too small, to have an order"
+            " that could be foretold. Widen the space or the validation part, or train longer."
+        )
+    if best is None:
+        return (
+            "Nothing shorter than the full training orders these networks well enough; train them"
+            f" for {plural(audit.epochs, 'epoch')}, or widen the validation part."
+        )
+    what = (
+        f"Train each network for {plural(best.epochs, 'epoch')}"
+        if best.kind == "schedule"
+        else f"Train by the full schedule and look at epoch {best.epochs}"
+    )
+    return (
+        f"{what}: {best.share:.0%} of the full training keeps an order of τ"
+        f" {_interval(best.overall)}, where two seeds agree by {_interval(audit.ceiling)}."
+    )
+
+
+def audit_page(audit: Audit, name: str) -> str:
+    """The whole document."""
+    best = audit.recommended
+    tiles = [
+        tile("networks", f"{len(audit.networks)}", f"trained for {audit.epochs} epochs"),
+        tile("two seeds agree", f"τ {audit.ceiling.tau:.2f}", f"{audit.ceiling.networks} networks"),
+        tile(
+            "recommended",
+            "–" if best is None else best.name,
+            "" if best is None else f"τ {best.overall.tau:.2f}, {best.share:.0%} of the cost",
+        ),
+    ]
+    sections = [
+        section("verdict", "What to do", f"<p>{escaped(verdict(audit))}</p>"),
+        section("agreement", "How early the order shows", _agreement(audit)),
+        section("pairs", "Brief against full", _pairs(audit)),
+        section("table", "Every figure", _table(audit)),
+    ]
+    return document(
+        f"{name} · mbnas audit",
+        header("Audit of a training recipe", name, _lead(audit), "".join(tiles)),
+        "\n".join(sections),
+        _FOOTER,
+        plots=True,
+    )
+
+
+def _lead(audit: Audit) -> str:
+    return (
+        f"How well what is known early foretells the {QUANTITIES[audit.quality].noun} that"
+        f" {plural(len(audit.networks), 'network')} reach after {audit.epochs} epochs."
+    )
+
+
+def _agreement(audit: Audit) -> str:
+    caption = (
+        "Kendall’s τ: 1 is the same order, 0 none in common. Bars are 95% bootstrap intervals over"
+        " the networks. Band: how far two seeds of the same networks agree, the most that can be"
+        f" expected; dashed: {GOOD_ENOUGH} of it. Accuracy in the middle of a run shares that run’s"
+        " luck with its end, so it may come out above the band; a schedule of its own does not."
+    )
+    return plot("agreement", agreement_figure(audit), caption)
+
+
+def _pairs(audit: Audit) -> str:
+    caption = (
+        "Each mark is a network. A good brief training puts the marks on one rising line; how far"
+        " the open ones, two full trainings, scatter about theirs is what chance alone does."
+    )
+    return plot("pairs", brief_and_full_figure(audit), caption)
+
+
+def _table(audit: Audit) -> str:
+    columns = (
+        Column("what", figures=False),
+        Column("kind", figures=False),
+        Column("epochs"),
+        Column("cost"),
+        Column("τ"),
+        Column("95% interval"),
+        Column("τ, best quarter"),
+        Column("seconds a network"),
+    )
+    return table(
+        "audit-table",
+        f"Agreement with the order after {audit.epochs} epochs",
+        columns,
+        [_row(one, one is audit.recommended) for one in audit.foretellings],
+    )
+
+
+def _row(one: Foretelling, recommended: bool) -> list[str]:
+    note = ' <span class="note">recommended</span>' if recommended else ""
+    return [
+        f"{escaped(one.name)}{note}",
+        NAMES[one.kind],
+        str(one.epochs),
+        f"{one.share:.0%}",
+        f"{one.overall.tau:.3f}",
+        f"{one.overall.low:.2f}–{one.overall.high:.2f}",
+        f"{one.best.tau:.2f}",
+        f"{one.seconds:.1f}",
+    ]
+
+
+def _interval(found: Agreement) -> str:
+    return f"{found.tau:.2f} ({found.low:.2f}–{found.high:.2f})"

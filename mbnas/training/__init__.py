@@ -1,0 +1,13 @@
+"""Brief training of candidates, on a CPU or a GPU. Imported file by file.
+
+    recipe       how to train, as data; `recipe_file` reads one
+    images       one part of the data as tensors on the device
+    allocation   memory that the CPU keeps between steps
+    augmentation what a batch goes through on its way into the network
+    trainer      what a trainer is asked and what it answers
+    steps        one step of the optimiser, without a word to the host
+    run          a network's training, epoch by epoch, which can be laid down and taken up
+    torch_trainer puts these together for a device
+
+The standard library, numpy and torch suffice, so that training runs on a bare GPU machine.
+"""

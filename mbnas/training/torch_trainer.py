@@ -1,0 +1,301 @@
+"""Training with PyTorch, on this machine's CPU or a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+
+from mbnas.errors import BuildError
+from mbnas.network import Architecture, costs
+from mbnas.training.allocation import kept_memory
+from mbnas.training.augmentation import Augmentation
+from mbnas.training.checkpoint import read_checkpoint, write_checkpoint
+from mbnas.training.images import ImageTensors, LabelledImages, Normalisation
+from mbnas.training.recipe import Precision, Recipe
+from mbnas.training.run import TrainingRun
+from mbnas.training.steps import STEPS_BEFORE_CAPTURE
+from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Training, Weights, no_step
+
+NO_MEMORY = "DefaultCPUAllocator"
+"""What names the CPU's lack of memory in torch's error, which has no type of its own."""
+MACS_PER_THREAD = 5e8
+"""Work in one step's forward pass that keeps a CPU thread busy. Below it, threads spend their time
+waiting for each other: digits-sized networks train several times slower on two busy cores than
+on one."""
+TIMED_STEPS = 3
+WORTH_IT = 1.1
+"""How many times faster bfloat16 must be on a CPU, which has less of it to gain from."""
+
+
+class TorchTrainer:
+    """Trains on this machine with PyTorch.
+
+    Args:
+        train: Training part, images uint8 (N, 3, R, R) at the largest allowed resolution.
+        validation: Validation part.
+        classes: Number of classes.
+        recipe: How to train. With precision `auto` it is float32 on a CPU, until
+            `settle_precision` has tried, and bfloat16 on a GPU that has it.
+        flip: Whether a mirrored image is still of its class.
+        crop: Whether a shifted image is still of its class.
+        device: `cpu`, `cuda`, `cuda:1`; None takes a GPU where there is one.
+
+    Raises:
+        BuildError: the device is not there, or has no room for the images.
+    """
+
+    def __init__(
+        self,
+        train: LabelledImages,
+        validation: LabelledImages,
+        classes: int,
+        recipe: Recipe,
+        *,
+        flip: bool,
+        crop: bool,
+        device: str | None = None,
+    ) -> None:
+        self.device = choose_device(device)
+        self.normalisation = Normalisation.of(train.images)
+        self._classes = classes
+        self._sharing = 1
+        self._flip, self._crop = flip, crop
+        self.recipe: Recipe
+        self._set_recipe(recipe)
+        on_gpu = self.device.type == "cuda"
+        self._turn = threading.Lock() if on_gpu else contextlib.nullcontext()
+        with self._memory_errors():
+            self._train = ImageTensors(train, self.normalisation, self.device)
+            self._validation = ImageTensors(validation, self.normalisation, self.device)
+        self._free_bytes = _free_bytes(self.device)
+
+    def with_recipe(self, recipe: Recipe) -> TorchTrainer:
+        """A trainer by another recipe that shares this one's images."""
+        other = copy.copy(self)
+        other._set_recipe(recipe)
+        return other
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a whole training."""
+        return self.recipe.epochs
+
+    @property
+    def uses_cores(self) -> bool:
+        """Whether it trains on the CPU."""
+        return self.device.type == "cpu"
+
+    def among(self, trainings: int) -> TorchTrainer:
+        """A trainer that leaves the others of so many their share of the cores."""
+        other = copy.copy(self)
+        other._sharing = trainings
+        return other
+
+    def train(
+        self,
+        assignment: Assignment,
+        on_epoch: Callable[[Epoch], None],
+        on_step: Callable[[], None] = no_step,
+    ) -> Training:
+        """Trains one network, from fresh weights or from where its checkpoint is.
+
+        Raises:
+            NonFiniteLossError: the loss is no number any more.
+            OutOfMemoryError: the device's memory does not suffice.
+            BuildError: the checkpoint cannot be written.
+        """
+        last = self.recipe.epochs
+        with self._memory_errors(), self._prepared(assignment.architecture):
+            run = self._run(assignment.architecture, assignment.seed, assignment.start)
+            identity = self._identity(assignment)
+            if assignment.checkpoint is not None:
+                state = read_checkpoint(assignment.checkpoint, identity)
+                if state is not None:
+                    run.take_up(state)
+            while len(run.curve) < min(last, assignment.until or last):
+                epoch = run.epoch(on_step if self.uses_cores else no_step)
+                if assignment.checkpoint is not None and epoch.epoch < last:
+                    write_checkpoint(assignment.checkpoint, identity, run.state())
+                on_epoch(epoch)
+            finished = len(run.curve) == last
+            return Training(tuple(run.curve), run.weights() if finished else {}, finished)
+
+    def estimate_seconds(self, architecture: Architecture) -> float:
+        """About how long a whole training would take, from a few steps."""
+        with self._memory_errors(), self._prepared(architecture):
+            run = self._run(architecture, 0, None)
+            step = self._step_seconds(run)
+        size = self.recipe.batch_size_for(len(self._train))
+        evaluation = step / 3 * len(self._validation) / size  # no backward pass
+        return self.recipe.epochs * (step * (len(self._train) // size) + evaluation)
+
+    def memory(self, architecture: Architecture) -> float:
+        """The share of the device's free memory that training this network takes, by arithmetic.
+
+        Of every primitive's output, one copy is kept for the backward pass, and a gradient passes.
+        """
+        graph = architecture.lower(self._classes)
+        values = sum(math.prod(node.shape) for node in graph.nodes)
+        width = 2 if self.recipe.precision == "bfloat16" else 4
+        size = self.recipe.batch_size_for(len(self._train))
+        needed = 2 * values * size * width + 16 * costs(graph).params
+        return needed / self._free_bytes
+
+    def settle_precision(self, architectures: Sequence[Architecture]) -> Precision:
+        """Trains from now on in bfloat16, if a few steps of some networks are faster so on a CPU.
+
+        Returns:
+            The precision that trainings have from now on.
+        """
+        asked = self.recipe
+        seconds: dict[Precision, float] = {}
+        for precision in ("float32", "bfloat16"):
+            self.recipe = replace(asked, precision=precision)
+            logarithms = []
+            for architecture in architectures:
+                with self._memory_errors(), self._prepared(architecture):
+                    run = self._run(architecture, 0, None)
+                    logarithms.append(math.log(self._step_seconds(run)))
+            seconds[precision] = math.exp(sum(logarithms) / len(logarithms))
+        gained = seconds["float32"] / seconds["bfloat16"]
+        settled: Precision = "bfloat16" if gained >= WORTH_IT else "float32"
+        self.recipe = replace(asked, precision=settled)
+        return settled
+
+    def _set_recipe(self, recipe: Recipe) -> None:
+        self.recipe = replace(recipe, precision=_precision(recipe.precision, self.device))
+        self._augmentation = Augmentation(
+            flip=self._flip and recipe.flip,
+            crop=self._crop and recipe.crop,
+            cutout=recipe.cutout,
+            mixup=recipe.mixup,
+        )
+
+    def _run(self, architecture: Architecture, seed: int, start: Weights | None) -> TrainingRun:
+        return TrainingRun(
+            architecture,
+            seed,
+            train=self._train,
+            validation=self._validation,
+            classes=self._classes,
+            recipe=self.recipe,
+            augmentation=self._augmentation,
+            start=start,
+            turn=self._turn,
+        )
+
+    def _step_seconds(self, run: TrainingRun) -> float:
+        run.steps.begin_epoch(1, torch.Generator())
+        run.network.train()
+        for _ in range(min(STEPS_BEFORE_CAPTURE + 1, run.steps.an_epoch)):  # pays for set-up
+            run.steps.advance()
+        times = []
+        for _ in range(TIMED_STEPS):
+            run.steps.begin_epoch(1, torch.Generator())
+            self._wait()
+            start = time.perf_counter()
+            run.steps.advance()
+            self._wait()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    @contextlib.contextmanager
+    def _prepared(self, architecture: Architecture) -> Iterator[None]:
+        """A stream of its own on a GPU; on a CPU, as many threads as this network can feed."""
+        if self.device.type == "cuda":
+            stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+            with torch.cuda.device(self.device), torch.cuda.stream(stream):
+                yield
+            return
+        before = torch.get_num_threads()
+        size = self.recipe.batch_size_for(len(self._train))
+        step_macs = size * costs(architecture.lower()).macs
+        most = max(1, before // self._sharing)
+        torch.set_num_threads(max(1, min(most, round(step_macs / MACS_PER_THREAD))))
+        try:
+            with kept_memory():
+                yield
+        finally:
+            torch.set_num_threads(before)
+
+    @contextlib.contextmanager
+    def _memory_errors(self) -> Iterator[None]:
+        """Tells a lack of memory, on whatever device, from other errors."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not isinstance(error, torch.OutOfMemoryError) and NO_MEMORY not in str(error):
+                raise
+            reason = str(error).partition("\n")[0]
+            raise OutOfMemoryError(f"training on {self.device}: {reason}") from None
+
+    def _identity(self, assignment: Assignment) -> str:
+        """What a checkpoint must be of, to be gone on with."""
+        about = (
+            assignment.architecture.id,
+            assignment.seed,
+            _digest(assignment.start),
+            self.recipe,
+            self._augmentation,
+            self._classes,
+            self.normalisation,
+            (len(self._train), len(self._validation)),
+        )
+        return hashlib.sha256(repr(about).encode()).hexdigest()[:16]
+
+
+def _digest(weights: Weights | None) -> str | None:
+    if weights is None:
+        return None
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(name.encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The named device, or a GPU where there is one, else the CPU.
+
+    Raises:
+        BuildError: the named device is not there.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BuildError(f'device "{name}": not to be had here ({reason}); try cpu') from None
+    return device
+
+
+def _precision(asked: Precision, device: torch.device) -> Precision:
+    if asked != "auto":
+        return asked
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bfloat16"
+    return "float32"
+
+
+def _free_bytes(device: torch.device) -> float:
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # not every system tells
+        return 4e9

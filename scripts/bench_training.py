@@ -1,0 +1,577 @@
+"""The training figures: against a bare loop, against a stock loop, and packed.
+
+    .venv/bin/python scripts/bench_training.py --data cifar10.zip --out studies/published/training
+    .venv/bin/python scripts/bench_training.py --short
+
+The stock loop is what one finds in most repositories: a DataLoader with two workers, PIL images and
+torchvision's transforms, maps in NCHW, an optimiser that is not fused, `loss.item()` at every step;
+in float32 on a CPU, with autocast on a GPU. The bare loop is forward, backward and step on one
+resident random batch in channels-last memory, in the same precision and with the same memory kept
+(and, told apart, without); on a GPU captured as a CUDA graph. Rounds of all three are
+interleaved. The standard library, numpy, torch and Pillow suffice; where torchvision is missing,
+its transforms are done by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import platform
+import random
+import resource
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from mbnas.model import build  # noqa: E402
+from mbnas.network import Architecture, costs  # noqa: E402
+from mbnas.space import load_space  # noqa: E402
+from mbnas.training.recipe import Recipe  # noqa: E402
+from mbnas.training.run import TrainingRun  # noqa: E402
+from mbnas.training.torch_trainer import TorchTrainer  # noqa: E402
+from mbnas.training.trainer import Assignment, Epoch  # noqa: E402
+
+SPACE = load_space(str(ROOT / "search_spaces" / "cifar_mobile.toml"))
+CLASSES = 10
+QUANTILES = (0.15, 0.5, 0.85)
+WORKERS = 2
+PACKS = (1, 2, 4, 8, 16)
+
+
+def networks() -> list[Architecture]:
+    """Three networks of the space: small, middling and large by their multiply-accumulates."""
+    rng = random.Random(1)
+    some = [SPACE.architecture(SPACE.sample(rng)) for _ in range(60)]
+    some.sort(key=lambda one: costs(one.lower(CLASSES)).macs)
+    return [some[round(share * (len(some) - 1))] for share in QUANTILES]
+
+
+# ---------------------------------------------------------------- images
+
+
+@dataclass(frozen=True)
+class Part:
+    images: NDArray[np.uint8]  # (N, 3, 32, 32)
+    labels: NDArray[np.int64]
+
+    def head(self, count: int) -> Part:
+        return Part(self.images[:count], self.labels[:count])
+
+
+def read_images(path: Path | None, train: int, validation: int) -> tuple[Part, Part]:
+    """CIFAR-10 from a zip or tar of class folders; without one, blurred noise in ten kinds."""
+    if path is None:
+        return made_up(train + validation, train)
+    from PIL import Image
+
+    members = sorted(archived(path), key=lambda item: item[0])
+    random.Random(0).shuffle(members)
+    classes = sorted({name.split("/")[-2] for name, _ in members})
+    taken = members[: train + validation]
+    images = [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for _, data in taken]
+    labels = [classes.index(name.split("/")[-2]) for name, _ in taken]
+    whole = Part(np.stack(images).transpose(0, 3, 1, 2).copy(), np.array(labels))
+    return whole.head(train), Part(whole.images[train:], whole.labels[train:])
+
+
+def archived(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The training images' names and contents."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if "train/" in name and name.endswith(".jpg"):
+                    yield name, archive.read(name)
+    else:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if "train/" in member.name and member.name.endswith(".jpg"):
+                    file = archive.extractfile(member)
+                    if file is not None:
+                        yield member.name, file.read()
+
+
+def made_up(count: int, train: int) -> tuple[Part, Part]:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, CLASSES, count)
+    kinds = rng.normal(0, 1, (CLASSES, 3, 8, 8)).repeat(4, 2).repeat(4, 3)
+    images = np.empty((count, 3, 32, 32), np.uint8)
+    for start in range(0, count, 1000):
+        some = slice(start, start + 1000)
+        noise = rng.normal(0, 1.5, (len(labels[some]), 3, 32, 32))
+        images[some] = (128 + 30 * (kinds[labels[some]] + noise)).clip(0, 255)
+    return Part(images[:train], labels[:train]), Part(images[train:], labels[train:])
+
+
+# ---------------------------------------------------------------- the stock loop
+
+
+class StockImages(Dataset[tuple[Tensor, int]]):
+    """PIL images through torchvision's transforms; the same by hand where these are not there."""
+
+    def __init__(self, part: Part, resolution: int, mean: Any, std: Any, augment: bool) -> None:
+        self.part = part
+        self.arrays = np.ascontiguousarray(part.images.transpose(0, 2, 3, 1))
+        self.transform = torchvision_transform(resolution, mean, std, augment)
+        if self.transform is None:
+            self.transform = transform_by_hand(resolution, mean, std, augment)
+
+    def __len__(self) -> int:
+        return len(self.part.labels)
+
+    def __getitem__(self, at: int) -> tuple[Tensor, int]:
+        return self.transform(self.arrays[at]), int(self.part.labels[at])
+
+
+def torchvision_transform(resolution: int, mean: Any, std: Any, augment: bool) -> Any:
+    try:
+        from PIL import Image
+        from torchvision import transforms
+    except (ImportError, RuntimeError):
+        return None
+    steps: list[Any] = [Image.fromarray]
+    if resolution != 32:
+        steps.append(transforms.Resize(resolution))
+    if augment:
+        steps.append(transforms.RandomCrop(resolution, padding=resolution // 8))
+        steps.append(transforms.RandomHorizontalFlip())
+    steps += [transforms.ToTensor(), transforms.Normalize(mean, std)]
+    return transforms.Compose(steps)
+
+
+def transform_by_hand(resolution: int, mean: Any, std: Any, augment: bool) -> Any:
+    """What torchvision's transforms do, step for step, on PIL images."""
+    from PIL import Image, ImageOps
+
+    pad = resolution // 8
+    shift, scale = torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
+
+    def transform(array: NDArray[np.uint8]) -> Tensor:
+        image = Image.fromarray(array)
+        if resolution != 32:
+            image = image.resize((resolution, resolution), Image.Resampling.BILINEAR)
+        if augment:
+            image = ImageOps.expand(image, border=pad, fill=0)
+            left, top = (int(torch.randint(0, 2 * pad + 1, (1,))) for _ in range(2))
+            image = image.crop((left, top, left + resolution, top + resolution))
+            if torch.rand(1) < 0.5:
+                image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+        return tensor.float().div(255).sub_(shift).div_(scale)
+
+    return transform
+
+
+class Stock:
+    """The stock loop on one network."""
+
+    def __init__(
+        self, architecture: Architecture, train: Part, held_out: Part, recipe: Recipe, device: str
+    ) -> None:
+        mean, std = (
+            tuple(float(value) for value in values)
+            for values in (
+                train.images.mean((0, 2, 3)) / 255,
+                train.images.std((0, 2, 3)) / 255,
+            )
+        )
+        size = architecture.resolution
+        self.recipe, self.device = recipe, device
+        self.size = recipe.batch_size_for(len(train.labels))
+        self.loader = DataLoader(
+            StockImages(train, size, mean, std, augment=True),
+            self.size,
+            shuffle=True,
+            drop_last=True,
+            num_workers=WORKERS,
+            persistent_workers=True,
+            pin_memory=device != "cpu",
+        )
+        self.held_out = DataLoader(StockImages(held_out, size, mean, std, augment=False), 512)
+        self.architecture = architecture
+        self.steps = len(train.labels) // self.size
+
+    def begin(self, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.network = build(self.architecture, CLASSES).to(self.device)
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        free = [p for p in self.network.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.SGD(
+            [{"params": decayed, "weight_decay": self.recipe.kernel_decay}, {"params": free}],
+            lr=0.1,
+            momentum=self.recipe.momentum,
+            nesterov=True,
+        )
+        self.at = 0
+
+    def epoch(self) -> float:
+        """One epoch; its time in seconds, evaluation left out."""
+        self.network.train()
+        total, start = 0.0, time.perf_counter()
+        for images, labels in self.loader:
+            rate = self.recipe.rate_at(self.at, self.steps * self.recipe.epochs, self.size)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.zero_grad()
+            on_gpu = self.device != "cpu"
+            with torch.autocast(self.device, torch.bfloat16, enabled=on_gpu):
+                logits = self.network(images.to(self.device))
+                loss = F.cross_entropy(
+                    logits,
+                    labels.to(self.device),
+                    label_smoothing=self.recipe.label_smoothing,
+                )
+            loss.backward()
+            self.optimizer.step()
+            total += loss.item()
+            self.at += 1
+        return time.perf_counter() - start
+
+    @torch.no_grad()
+    def accuracy(self) -> float:
+        self.network.eval()
+        right = sum(
+            int((self.network(images.to(self.device)).argmax(1).cpu() == labels).sum())
+            for images, labels in self.held_out
+        )
+        return right / len(self.held_out.dataset)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- bare and ours
+
+
+class Bare:
+    """Forward, backward and step on one random batch."""
+
+    def __init__(self, architecture: Architecture, size: int, device: str) -> None:
+        self.device = device
+        resolution = architecture.resolution
+        self.network = build(architecture, CLASSES).to(device)
+        self.network.to(memory_format=torch.channels_last)
+        images = torch.randn(size, 3, resolution, resolution, device=device)
+        self.images = images.to(memory_format=torch.channels_last)
+        self.labels = torch.randint(0, CLASSES, (size,), device=device)
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(), lr=1e-4, momentum=0.9, nesterov=True, fused=True
+        )
+        self.graph = self._captured() if device != "cpu" else None
+
+    def run(self, steps: int) -> float:
+        """So many steps; seconds."""
+        synchronize(self.device)
+        start = time.perf_counter()
+        for _ in range(steps):
+            self.graph.replay() if self.graph is not None else self._step()
+        synchronize(self.device)
+        return time.perf_counter() - start
+
+    def _step(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu"):
+            loss = F.cross_entropy(self.network(self.images), self.labels)
+        loss.backward()
+        self.optimizer.step()
+
+    def _captured(self) -> torch.cuda.CUDAGraph:
+        stream = torch.cuda.Stream()
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self._step()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=stream):
+                self._step()
+        return graph
+
+
+def ours_epoch(run: TrainingRun, draws: torch.Generator, device: str) -> float:
+    """One epoch of mbnas's, evaluation left out; seconds."""
+    synchronize(device)
+    run.network.train()
+    start = time.perf_counter()
+    run.steps.begin_epoch(1, draws)
+    for _ in range(run.steps.an_epoch):
+        run.steps.advance()
+    float(run.steps.epoch_loss())
+    return time.perf_counter() - start
+
+
+def synchronize(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
+def speed(
+    architecture: Architecture, train: Part, held_out: Part, rounds: int, device: str
+) -> dict[str, Any]:
+    """Seconds an epoch: bare, ours, stock, in turns; and the ratios, each within a round."""
+    trainer = make_trainer(train, held_out, Recipe(), device)
+    size = trainer.recipe.batch_size_for(len(train.labels))
+    with trainer._prepared(architecture):
+        run = trainer._run(architecture, 0, None)
+        bare = Bare(architecture, size, device)
+    stock = Stock(architecture, train, held_out, Recipe(), device)
+    stock.begin(0)
+    draws, steps = torch.Generator(), run.steps.an_epoch
+    rows = []
+    for _ in range(rounds + 1):
+        with trainer._prepared(architecture):
+            pair = bare.run(steps), ours_epoch(run, draws, device)
+        usual = bare.run(steps) if device == "cpu" else pair[0]
+        rows.append((*pair, usual, stock.epoch()))
+    times = rows[1:]  # the first round pays for set-up
+    bares, ours, usuals, stocks = (np.array(column) for column in zip(*times, strict=True))
+    return {
+        "macs": costs(architecture.lower(CLASSES)).macs,
+        "params": costs(architecture.lower(CLASSES)).params,
+        "resolution": architecture.resolution,
+        "batch": size,
+        "images a second": round(steps * size / float(np.median(ours))),
+        "of the bare loop": spread(bares / ours),
+        "of the bare loop without kept memory": spread(usuals / ours),
+        "over the stock loop": spread(stocks / ours),
+    }
+
+
+def accuracies(
+    architecture: Architecture, train: Part, held_out: Part, seeds: int, epochs: int, device: str
+) -> dict[str, Any]:
+    """Accuracy of ours and of stock after equal epochs, by seed."""
+    recipe = Recipe(epochs=epochs)
+    trainer = make_trainer(train, held_out, recipe, device)
+    stock = Stock(architecture, train, held_out, recipe, device)
+    mine, theirs = [], []
+    for seed in range(seeds):
+        mine.append(trainer.train(Assignment(architecture, seed), ignore).accuracy)
+        stock.begin(seed)
+        for _ in range(epochs):
+            stock.epoch()
+        theirs.append(stock.accuracy())
+    difference = float(np.mean(mine) - np.mean(theirs))
+    error = float(np.hypot(np.std(mine, ddof=1), np.std(theirs, ddof=1)) / np.sqrt(seeds))
+    return {
+        "epochs": epochs,
+        "ours": [round(value, 4) for value in mine],
+        "stock": [round(value, 4) for value in theirs],
+        "difference": round(difference, 4),
+        "standard error": round(error, 4),
+    }
+
+
+def packing(
+    train: Part, held_out: Part, count: int, epochs: int, device: str, packs: Sequence[int]
+) -> dict[str, Any]:
+    """Candidates an hour, trained one at a time and several at once, in turns."""
+    rng = random.Random(2)
+    some = [SPACE.architecture(SPACE.sample(rng)) for _ in range(count)]
+    trainer = make_trainer(train, held_out, Recipe(epochs=epochs), device)
+    threads = torch.get_num_threads()
+    found: dict[str, Any] = {}
+    results: dict[int, list[float]] = {}
+    for pack in packs:
+        # On a CPU the cores are shared out among those that train at once.
+        share = max(1, threads // pack)
+
+        def work(one: Architecture, share: int = share) -> float:
+            torch.set_num_threads(share)
+            return trainer.train(Assignment(one, 0), ignore).accuracy
+
+        start = time.perf_counter()
+        with ThreadPoolExecutor(pack) as pool:
+            results[pack] = list(pool.map(work, some))
+        seconds = time.perf_counter() - start
+        found[f"pack {pack}"] = {
+            "candidates an hour": round(3600 * count / seconds),
+            "largest difference in accuracy": max(
+                abs(a - b) for a, b in zip(results[pack], results[packs[0]], strict=True)
+            ),
+        }
+    stock_seconds = 0.0
+    for one in some[:4]:
+        stock = Stock(one, train, held_out, Recipe(epochs=epochs), device)
+        start = time.perf_counter()
+        stock.begin(0)
+        for _ in range(epochs):
+            stock.epoch()
+            stock.accuracy()
+        stock_seconds += time.perf_counter() - start
+    found["stock loop, one at a time"] = {"candidates an hour": round(3600 * 4 / stock_seconds)}
+    return found
+
+
+def make_trainer(train: Part, held_out: Part, recipe: Recipe, device: str) -> TorchTrainer:
+    precision = "bfloat16" if device != "cpu" else "float32"
+    recipe = replace(recipe, precision=precision)
+    return TorchTrainer(train, held_out, CLASSES, recipe, flip=True, crop=True, device=device)
+
+
+def ignore(_: Epoch) -> None:
+    """Hears nothing."""
+
+
+def spread(ratios: NDArray[np.float64]) -> dict[str, float]:
+    low, middle, high = np.quantile(ratios, [0.1, 0.5, 0.9])
+    return {"median": round(middle, 3), "q10": round(low, 3), "q90": round(high, 3)}
+
+
+# ---------------------------------------------------------------- memory
+
+MEMORY = """
+import resource, sys
+import torch
+torch.zeros(1)
+unit = 1024 if sys.platform != "darwin" else 1
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+import mbnas
+from mbnas.training.trainer import Assignment
+data = mbnas.load_data("folder:" + sys.argv[1])
+space = mbnas.load_space("cifar_mobile")
+train, held_out = data.decode("train", 32), data.decode("validation", 32)
+trainer = mbnas.TorchTrainer(
+    train, held_out, 10, mbnas.Recipe(precision="float32"), flip=True, crop=True, device="cpu"
+)
+trainer._train.at(24), trainer._validation.at(24)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+import random
+trainer.estimate_seconds(space.architecture(space.sample(random.Random(0))))
+trained = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+print(before, after, trained)
+"""
+
+
+def memory(path: Path) -> dict[str, Any]:
+    """Peak memory of a process that holds all of CIFAR-10 at two resolutions and trains."""
+    command = [sys.executable, "-c", MEMORY, str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    before, after, trained = (int(word) / 1e9 for word in result.stdout.split()[-3:])
+    return {
+        "torch alone, GB": round(before, 3),
+        "with all images at 32 and 24 pixels, above it, GB": round(after - before, 3),
+        "and while a network trains, above it, GB": round(trained - before, 3),
+    }
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def machine(device: str) -> str:
+    cores = torch.get_num_threads()
+    name = torch.cuda.get_device_name() if device != "cpu" else processor()
+    return f"{name}, {cores} CPU threads, torch {torch.__version__.split('+')[0]}"
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    except OSError:
+        return ""
+    return found.stdout.strip()
+
+
+def measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+    device, short = arguments.device, arguments.short
+    on_gpu = device != "cpu"
+    images = (20_000, 5_000) if on_gpu else (1_536, 512) if short else (3_072, 1_024)
+    train, held_out = read_images(arguments.data, *images)
+    results: dict[str, Any] = {
+        "machine": machine(device),
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit(),
+        "images": f"{images[0]} of {'CIFAR-10' if arguments.data else 'blurred noise'}",
+        "stock transforms": "torchvision" if has_torchvision() else "the same by hand, on PIL",
+    }
+    for number, architecture in enumerate(networks()):
+        name = ("small", "middling", "large")[number]
+        say(f"speed of the {name} network")
+        rounds = 2 if short else 5
+        found = speed(architecture, train, held_out, rounds, device)
+        results[f"{name} network"] = found
+        if "accuracy" in arguments.parts:
+            say(f"accuracy of the {name} network")
+            seeds, epochs = (2, 2) if short else (3, 4)
+            found |= accuracies(architecture, train, held_out, seeds, epochs, device)
+    if "packing" in arguments.parts:
+        say("packing")
+        packs = PACKS if on_gpu else (1, 2)
+        count, epochs = (16, 2) if on_gpu else (4, 1) if short else (8, 2)
+        results["packing"] = packing(train, held_out, count, epochs, device, packs)
+    if "memory" in arguments.parts and arguments.data is not None:
+        say("memory")
+        results["memory"] = memory(arguments.data.resolve())
+    if on_gpu:
+        results["peak GPU memory, GB"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    results["peak memory of this process, GB"] = round(peak, 2)
+    return results
+
+
+def has_torchvision() -> bool:
+    return torchvision_transform(32, (0.5,) * 3, (0.5,) * 3, augment=False) is not None
+
+
+def as_table(results: dict[str, Any]) -> str:
+    """Markdown, one section for each group of figures."""
+    head = [f"- {key}: {value}" for key, value in results.items() if not isinstance(value, dict)]
+    parts = ["# Training: what was measured\n", *head]
+    for name, found in results.items():
+        if isinstance(found, dict):
+            parts += [f"\n## {name}\n", "| quantity | value |", "|---|---|"]
+            parts += [f"| {key} | {written(value)} |" for key, value in found.items()]
+    return "\n".join(parts) + "\n"
+
+
+def written(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item:.4g}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="CIFAR-10 as a zip or tar of class folders")
+    parser.add_argument("--out", type=Path, help="folder for results.json and table.md")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--short", action="store_true", help="some minutes")
+    parser.add_argument(
+        "--parts", nargs="*", default=["accuracy", "packing", "memory"], help="beside the speed"
+    )
+    arguments = parser.parse_args()
+    results = measure(arguments, lambda text: print(text, file=sys.stderr, flush=True))
+    table = as_table(results)
+    print(table)
+    if arguments.out is not None:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+        (arguments.out / "table.md").write_text(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""What an audit concludes, from curves that were made up."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from helpers import some_architectures, tiny_space
+
+from mbnas.analysis.audit import Audit, Sampled, audited
+from mbnas.analysis.audit_record import AuditPlan
+from mbnas.analysis.trainings import Done
+from mbnas.errors import StudyError
+from mbnas.network import Architecture
+from mbnas.report.audit_page import audit_dataframe, audit_page, verdict
+from mbnas.training.trainer import Epoch
+
+EPOCHS = 8
+
+
+def training(architecture: Architecture, accuracies: list[float], seed: int = 0) -> Done:
+    curve = tuple(
+        Epoch(at, 2 - accuracy, accuracy, accuracy / 2, at * 1.5)
+        for at, accuracy in enumerate(accuracies, start=1)
+    )
+    return Done(id=architecture.id, seed=seed, curve=curve, seconds=len(curve) * 1.5)
+
+
+def made_up(noise_of_short: float, noise_of_seeds: float = 0.0, count: int = 16) -> list[Sampled]:
+    """Networks whose true accuracies are spread evenly; brief ones are seen through noise."""
+    rng = random.Random(0)
+    networks = []
+    for at, architecture in enumerate(some_architectures(tiny_space(), count)):
+        true = 0.5 + 0.02 * at
+
+        def final(true: float = true) -> float:
+            return true + rng.gauss(0, noise_of_seeds)
+
+        middle = [true - 0.3 + rng.gauss(0, 0.5) for _ in range(EPOCHS - 2)]
+        last_but_one = final()
+        networks.append(
+            Sampled(
+                architecture=architecture,
+                full=training(architecture, [*middle, last_but_one, last_but_one]),
+                again=training(architecture, [0.0] * (EPOCHS - 1) + [final()], 1),
+                short={
+                    1: training(architecture, [true + rng.gauss(0, 0.5)]),
+                    2: training(architecture, [0.0, true + rng.gauss(0, noise_of_short)]),
+                },
+            )
+        )
+    return networks
+
+
+def found(audit: Audit, name: str) -> float:
+    return next(one for one in audit.foretellings if one.name == name).overall.tau
+
+
+def test_the_cheapest_schedule_that_is_good_enough_is_recommended() -> None:
+    audit = audited(made_up(noise_of_short=0.0), EPOCHS, "accuracy")
+    assert audit.ceiling.tau == pytest.approx(1)
+    assert found(audit, "schedule of 2") == pytest.approx(1)
+    assert found(audit, "schedule of 1") < 0.9
+    assert audit.recommended is not None
+    assert (audit.recommended.name, audit.recommended.share) == ("schedule of 2", 0.25)
+    assert "Train each network for 2 epochs: 25%" in verdict(audit)
+
+
+def test_a_rung_is_recommended_where_no_schedule_is_good() -> None:
+    audit = audited(made_up(noise_of_short=0.5), EPOCHS, "accuracy")
+    assert audit.recommended is not None
+    assert audit.recommended.name == "rung at 7"
+    assert "look at epoch 7" in verdict(audit)
+
+
+def test_good_enough_is_measured_by_what_two_seeds_agree() -> None:
+    clean = audited(made_up(0.0), EPOCHS, "accuracy")
+    lucky = audited(made_up(0.0, noise_of_seeds=0.1), EPOCHS, "accuracy")
+    assert lucky.ceiling.tau < clean.ceiling.tau
+    assert lucky.wanted_tau < clean.wanted_tau
+
+
+def test_without_an_order_nothing_is_recommended() -> None:
+    audit = audited(made_up(0.0, noise_of_seeds=50.0), EPOCHS, "accuracy")
+    assert not audit.has_order
+    assert audit.recommended is None
+    assert "too alike" in verdict(audit)
+    assert "audit" in audit_page(audit, "tiny")
+
+
+def test_training_loss_and_costs_are_held_against_the_order_too() -> None:
+    audit = audited(made_up(0.0), EPOCHS, "accuracy")
+    kinds = [one.kind for one in audit.foretellings]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "cost": 2,
+        "schedule": 2,
+        "rung": EPOCHS - 1,
+        "loss": EPOCHS - 1,
+    }
+    assert [one.epochs for one in audit.foretellings] == sorted(
+        one.epochs for one in audit.foretellings
+    )
+
+
+def test_failed_networks_are_left_out() -> None:
+    networks = made_up(0.0)
+    broken = Done(id="x", seed=0, curve=(), seconds=1, failure="NonFiniteLossError: nan")
+    networks[3] = replace(networks[3], short={**networks[3].short, 2: broken})
+    audit = audited(networks, EPOCHS, "accuracy")
+    assert len(audit.networks) == len(networks) - 1
+
+
+def test_the_table_holds_everything_and_marks_the_choice() -> None:
+    audit = audited(made_up(0.0), EPOCHS, "balanced_accuracy")
+    table = audit_dataframe(audit)
+    assert len(table) == len(audit.foretellings)
+    assert list(table[table["recommended"]]["name"]) == ["schedule of 2"]
+    page = audit_page(audit, "tiny <b>")
+    assert "balanced validation accuracy" in page
+    assert "tiny &lt;b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: AuditPlan(networks=3), "networks = 3"),
+        (lambda: AuditPlan(twice=2), "twice = 2"),
+        (lambda: AuditPlan(networks=8, twice=9), "twice = 9"),
+        (lambda: AuditPlan(quality="speed"), 'quality "speed"'),
+        (lambda: AuditPlan(schedules=(12,)).lengths(12), "shorter than the full one, 12"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_told(make: object, words: str) -> None:
+    with pytest.raises(StudyError, match=words):
+        make()  # type: ignore[operator]
+
+
+def test_short_schedules_are_a_tenth_a_fifth_and_a_third_if_not_said() -> None:
+    assert AuditPlan().lengths(30) == (3, 6, 10)
+    assert AuditPlan().lengths(3) == (1,)
+    assert AuditPlan(schedules=(5, 2)).lengths(30) == (2, 5)
