@@ -100,7 +100,11 @@ class AuditRecord(BaseModel):
 
     def differences(self, other: AuditRecord) -> list[str]:
         """What another record says differently, in words; versions may differ."""
-        names = {"space": "search space", "digest": "images", "twice": "networks trained twice"}
+        names = {
+            "space": "search space",
+            "digest": "choice of images",
+            "twice": "networks trained twice",
+        }
         return [
             names.get(name, name)
             for name in AuditRecord.model_fields

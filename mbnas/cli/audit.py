@@ -116,6 +116,7 @@ class _Watch(AuditObserver):
         )
         self._task = self._bars.add_task("training", total=1)
         self._trainings = self._ended = 0
+        self._waited = False
 
     def __enter__(self) -> _Watch:
         self._bars.start()
@@ -125,7 +126,9 @@ class _Watch(AuditObserver):
         self._bars.stop()
 
     def waits_for_cores(self) -> None:
-        waiting_for_cores()
+        if not self._waited:  # once says it
+            self._waited = True
+            waiting_for_cores()
 
     def planned(self, trainings: int, epochs: int, done: int) -> None:
         self._trainings, self._ended = trainings, done

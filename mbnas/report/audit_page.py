@@ -80,9 +80,18 @@ def verdict(audit: Audit) -> str:
         if best.kind == "schedule"
         else f"Train by the full schedule and look at epoch {best.epochs}"
     )
+    free = max(
+        (one for one in audit.foretellings if one.kind == "cost"), key=lambda one: one.overall.tau
+    )
+    without = (
+        f" But {free.name} alone foretell it as well, by {_interval(free.overall)}: of these"
+        " networks, the larger are the better."
+        if free.overall.tau >= best.overall.tau
+        else ""
+    )
     return (
         f"{what}: {best.share:.0%} of the full training keeps an order of τ"
-        f" {_interval(best.overall)}, where two seeds agree by {_interval(audit.ceiling)}."
+        f" {_interval(best.overall)}, where two seeds agree by {_interval(audit.ceiling)}.{without}"
     )
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from mbnas.errors import SpaceError
 from mbnas.space.parse import SCHEMA, parse_space
 from mbnas.space.space import SearchSpace
@@ -87,6 +85,8 @@ def make_space(
     table["stage"] = stages
     try:
         plain = _plain(table)
+        import tomli_w  # reading needs it not, and a bare GPU machine has it not
+
         text = tomli_w.dumps(plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise SpaceError(f"{name}: holds what TOML cannot: {error}") from None

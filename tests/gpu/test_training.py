@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import some_architectures, stripes, tiny_space
+from helpers import some_architectures, stripes
 
 from mbnas.network import Architecture
+from mbnas.space import read_space
 from mbnas.training.recipe import Recipe
 from mbnas.training.run import TrainingRun
 from mbnas.training.steps import STEPS_BEFORE_CAPTURE
@@ -21,6 +22,28 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
+SPACE = """
+schema = 1
+name = "tiny"
+resolution = [8, 12]
+stem = {{ width = {stem}, stride = 1 }}
+head = {{ dropout = {dropout} }}
+
+[defaults]
+block = ["mbconv", "fused_mbconv"]
+expansion = [1, 2]
+kernel = 3
+
+[[stage]]
+width = [4, 8, 12]
+stride = 2
+depth = [1, 2]
+
+[[stage]]
+width = [8, 12, 16]
+stride = 2
+fusion = ["none", "concat", "weighted_sum", "attention"]
+"""
 EXACT = Recipe(epochs=3, precision="float32")
 
 
@@ -29,8 +52,13 @@ def trainer(recipe: Recipe = EXACT, device: str = "cuda") -> TorchTrainer:
     return TorchTrainer(part, held_out, 2, recipe, flip=True, crop=True, device=device)
 
 
+def networks(count: int, dropout: float = 0.0, stem: int = 4) -> list[Architecture]:
+    """Small ones; what they are made of is read, as a bare GPU machine can."""
+    return some_architectures(read_space(SPACE.format(dropout=dropout, stem=stem)), count)
+
+
 def network(dropout: float = 0.0) -> Architecture:
-    return some_architectures(tiny_space(head={"dropout": dropout}), 1)[0]
+    return networks(1, dropout)[0]
 
 
 def ignore(_: Epoch) -> None:
@@ -102,7 +130,7 @@ def test_laid_down_and_taken_up_it_learns_the_same(tmp_path: Path) -> None:
 
 def test_packing_changes_no_result_beyond_tolerance() -> None:
     by = trainer()
-    some = some_architectures(tiny_space(head={"dropout": 0.3}), 6)
+    some = networks(6, dropout=0.3)
     alone = [by.train(Assignment(one, 5), ignore) for one in some]
     together: dict[int, Training] = {}
 
@@ -121,13 +149,11 @@ def test_packing_changes_no_result_beyond_tolerance() -> None:
 
 def test_a_lack_of_memory_is_told_and_survived() -> None:
     by = trainer()
+    assignment = Assignment(networks(1, stem=1024)[0], 0)
     torch.cuda.set_per_process_memory_fraction(1e-4)
     try:
-        hog = torch.empty(1, device="cuda")
         with pytest.raises(OutOfMemoryError, match="training on cuda"):
-            large = tiny_space(stem={"width": 512, "stride": 1}, resolution=[12])
-            by.train(Assignment(some_architectures(large, 1)[0], 0), ignore)
+            by.train(assignment, ignore)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    del hog
     assert by.train(Assignment(network(), 0), ignore).finished

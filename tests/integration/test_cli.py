@@ -51,7 +51,7 @@ def test_dry_run_says_how_long_and_writes_nothing(real_study: RealStudy, tmp_pat
         *("--study", tmp_path / "new", "--trials", 50, "--dry-run", "--device", "cpu"),
     )
     assert result.returncode == 0, result.stderr
-    assert re.search(r"would run 50 trials, about \d+ (s|min)", result.stdout)
+    assert re.search(r"would run 50 trials, at most about \d+ (s|min)", result.stdout)
     assert re.search(r"latency 0\.\d+ to \d\.\d+ ms", result.stdout)
     assert not (tmp_path / "new").exists()
 
@@ -103,6 +103,16 @@ def test_every_shipped_space_loads(capsys: pytest.CaptureFixture[str]) -> None:
         (["bench", "mobilenet_v1", "mobilenet_v2", "--profile"], "one network at a time"),
         (["bench", "mobilenet_v1", "--threads", "0"], "threads = 0"),
         (["calibrate", "nowhere.toml"], "nowhere.toml: no such file"),
+        (["audit", "nowhere.toml", "--data", "digits"], "nowhere.toml: no such file"),
+        (["audit", "digits_tiny", "--data", "digits", "--networks", "2"], "networks = 2"),
+        (
+            ["search", "digits_tiny", "--data", "digits", "--recipe", "nowhere.toml"],
+            "nowhere.toml: cannot be read",
+        ),
+        (
+            ["search", "digits_tiny", "--data", "digits", "--maximize", "acuracy"],
+            'did you mean "accuracy"',
+        ),
         (["report", "nowhere"], "nowhere: no such folder"),
         (["export", "nowhere"], "nowhere: no such folder"),
     ],

@@ -40,7 +40,14 @@ def agreement_figure(audit: Audit) -> go.Figure:
         return say(figure, "no network was trained to its end")
     ceiling = audit.ceiling
     if ceiling.low == ceiling.low:  # known
-        figure.add_hrect(y0=ceiling.low, y1=ceiling.high, fillcolor=PALE, opacity=0.5, line_width=0)
+        figure.add_hrect(
+            y0=ceiling.low,
+            y1=ceiling.high,
+            fillcolor=PALE,
+            opacity=0.5,
+            line_width=0,
+            layer="below",
+        )
         figure.add_hline(y=ceiling.tau, line={"color": MUTED, "width": 1})
         figure.add_hline(
             y=audit.wanted_tau,
