@@ -15,19 +15,16 @@ its transforms are done by hand.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import platform
 import random
 import resource
 import subprocess
 import sys
-import tarfile
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,12 +32,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+
+from stock_loop import CLASSES, Part, Stock, read_images, torchvision_transform  # noqa: E402
 
 from mbnas.model import build  # noqa: E402
 from mbnas.network import Architecture, costs  # noqa: E402
@@ -51,9 +48,7 @@ from mbnas.training.torch_trainer import TorchTrainer  # noqa: E402
 from mbnas.training.trainer import Assignment, Epoch  # noqa: E402
 
 SPACE = load_space(str(ROOT / "search_spaces" / "cifar_mobile.toml"))
-CLASSES = 10
 QUANTILES = (0.15, 0.5, 0.85)
-WORKERS = 2
 PACKS = (1, 2, 4, 8, 16)
 
 
@@ -63,196 +58,6 @@ def networks() -> list[Architecture]:
     some = [SPACE.architecture(SPACE.sample(rng)) for _ in range(60)]
     some.sort(key=lambda one: costs(one.lower(CLASSES)).macs)
     return [some[round(share * (len(some) - 1))] for share in QUANTILES]
-
-
-# ---------------------------------------------------------------- images
-
-
-@dataclass(frozen=True)
-class Part:
-    images: NDArray[np.uint8]  # (N, 3, 32, 32)
-    labels: NDArray[np.int64]
-
-    def head(self, count: int) -> Part:
-        return Part(self.images[:count], self.labels[:count])
-
-
-def read_images(path: Path | None, train: int, validation: int) -> tuple[Part, Part]:
-    """CIFAR-10 from a zip or tar of class folders; without one, blurred noise in ten kinds."""
-    if path is None:
-        return made_up(train + validation, train)
-    from PIL import Image
-
-    members = sorted(archived(path), key=lambda item: item[0])
-    random.Random(0).shuffle(members)
-    classes = sorted({name.split("/")[-2] for name, _ in members})
-    taken = members[: train + validation]
-    images = [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for _, data in taken]
-    labels = [classes.index(name.split("/")[-2]) for name, _ in taken]
-    whole = Part(np.stack(images).transpose(0, 3, 1, 2).copy(), np.array(labels))
-    return whole.head(train), Part(whole.images[train:], whole.labels[train:])
-
-
-def archived(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The training images' names and contents."""
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if "train/" in name and name.endswith(".jpg"):
-                    yield name, archive.read(name)
-    else:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                if "train/" in member.name and member.name.endswith(".jpg"):
-                    file = archive.extractfile(member)
-                    if file is not None:
-                        yield member.name, file.read()
-
-
-def made_up(count: int, train: int) -> tuple[Part, Part]:
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, CLASSES, count)
-    kinds = rng.normal(0, 1, (CLASSES, 3, 8, 8)).repeat(4, 2).repeat(4, 3)
-    images = np.empty((count, 3, 32, 32), np.uint8)
-    for start in range(0, count, 1000):
-        some = slice(start, start + 1000)
-        noise = rng.normal(0, 1.5, (len(labels[some]), 3, 32, 32))
-        images[some] = (128 + 30 * (kinds[labels[some]] + noise)).clip(0, 255)
-    return Part(images[:train], labels[:train]), Part(images[train:], labels[train:])
-
-
-# ---------------------------------------------------------------- the stock loop
-
-
-class StockImages(Dataset[tuple[Tensor, int]]):
-    """PIL images through torchvision's transforms; the same by hand where these are not there."""
-
-    def __init__(self, part: Part, resolution: int, mean: Any, std: Any, augment: bool) -> None:
-        self.part = part
-        self.arrays = np.ascontiguousarray(part.images.transpose(0, 2, 3, 1))
-        self.transform = torchvision_transform(resolution, mean, std, augment)
-        if self.transform is None:
-            self.transform = transform_by_hand(resolution, mean, std, augment)
-
-    def __len__(self) -> int:
-        return len(self.part.labels)
-
-    def __getitem__(self, at: int) -> tuple[Tensor, int]:
-        return self.transform(self.arrays[at]), int(self.part.labels[at])
-
-
-def torchvision_transform(resolution: int, mean: Any, std: Any, augment: bool) -> Any:
-    try:
-        from PIL import Image
-        from torchvision import transforms
-    except (ImportError, RuntimeError):
-        return None
-    steps: list[Any] = [Image.fromarray]
-    if resolution != 32:
-        steps.append(transforms.Resize(resolution))
-    if augment:
-        steps.append(transforms.RandomCrop(resolution, padding=resolution // 8))
-        steps.append(transforms.RandomHorizontalFlip())
-    steps += [transforms.ToTensor(), transforms.Normalize(mean, std)]
-    return transforms.Compose(steps)
-
-
-def transform_by_hand(resolution: int, mean: Any, std: Any, augment: bool) -> Any:
-    """What torchvision's transforms do, step for step, on PIL images."""
-    from PIL import Image, ImageOps
-
-    pad = resolution // 8
-    shift, scale = torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
-
-    def transform(array: NDArray[np.uint8]) -> Tensor:
-        image = Image.fromarray(array)
-        if resolution != 32:
-            image = image.resize((resolution, resolution), Image.Resampling.BILINEAR)
-        if augment:
-            image = ImageOps.expand(image, border=pad, fill=0)
-            left, top = (int(torch.randint(0, 2 * pad + 1, (1,))) for _ in range(2))
-            image = image.crop((left, top, left + resolution, top + resolution))
-            if torch.rand(1) < 0.5:
-                image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-        return tensor.float().div(255).sub_(shift).div_(scale)
-
-    return transform
-
-
-class Stock:
-    """The stock loop on one network."""
-
-    def __init__(
-        self, architecture: Architecture, train: Part, held_out: Part, recipe: Recipe, device: str
-    ) -> None:
-        mean, std = (
-            tuple(float(value) for value in values)
-            for values in (
-                train.images.mean((0, 2, 3)) / 255,
-                train.images.std((0, 2, 3)) / 255,
-            )
-        )
-        size = architecture.resolution
-        self.recipe, self.device = recipe, device
-        self.size = recipe.batch_size_for(len(train.labels))
-        self.loader = DataLoader(
-            StockImages(train, size, mean, std, augment=True),
-            self.size,
-            shuffle=True,
-            drop_last=True,
-            num_workers=WORKERS,
-            persistent_workers=True,
-            pin_memory=device != "cpu",
-        )
-        self.held_out = DataLoader(StockImages(held_out, size, mean, std, augment=False), 512)
-        self.architecture = architecture
-        self.steps = len(train.labels) // self.size
-
-    def begin(self, seed: int) -> None:
-        torch.manual_seed(seed)
-        self.network = build(self.architecture, CLASSES).to(self.device)
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        free = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.SGD(
-            [{"params": decayed, "weight_decay": self.recipe.kernel_decay}, {"params": free}],
-            lr=0.1,
-            momentum=self.recipe.momentum,
-            nesterov=True,
-        )
-        self.at = 0
-
-    def epoch(self) -> float:
-        """One epoch; its time in seconds, evaluation left out."""
-        self.network.train()
-        total, start = 0.0, time.perf_counter()
-        for images, labels in self.loader:
-            rate = self.recipe.rate_at(self.at, self.steps * self.recipe.epochs, self.size)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            self.optimizer.zero_grad()
-            on_gpu = self.device != "cpu"
-            with torch.autocast(self.device, torch.bfloat16, enabled=on_gpu):
-                logits = self.network(images.to(self.device))
-                loss = F.cross_entropy(
-                    logits,
-                    labels.to(self.device),
-                    label_smoothing=self.recipe.label_smoothing,
-                )
-            loss.backward()
-            self.optimizer.step()
-            total += loss.item()
-            self.at += 1
-        return time.perf_counter() - start
-
-    @torch.no_grad()
-    def accuracy(self) -> float:
-        self.network.eval()
-        right = sum(
-            int((self.network(images.to(self.device)).argmax(1).cpu() == labels).sum())
-            for images, labels in self.held_out
-        )
-        return right / len(self.held_out.dataset)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- bare and ours
@@ -292,6 +97,7 @@ class Bare:
 
     def _captured(self) -> torch.cuda.CUDAGraph:
         stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(3):
                 self._step()
@@ -334,7 +140,13 @@ def speed(
     for _ in range(rounds + 1):
         with trainer._prepared(architecture):
             pair = bare.run(steps), ours_epoch(run, draws, device)
-        usual = bare.run(steps) if device == "cpu" else pair[0]
+            threads = torch.get_num_threads()
+        usual = pair[0]
+        if device == "cpu":
+            before = torch.get_num_threads()
+            torch.set_num_threads(threads)
+            usual = bare.run(steps)
+            torch.set_num_threads(before)
         rows.append((*pair, usual, stock.epoch()))
     times = rows[1:]  # the first round pays for set-up
     bares, ours, usuals, stocks = (np.array(column) for column in zip(*times, strict=True))
@@ -382,16 +194,13 @@ def packing(
     rng = random.Random(2)
     some = [SPACE.architecture(SPACE.sample(rng)) for _ in range(count)]
     trainer = make_trainer(train, held_out, Recipe(epochs=epochs), device)
-    threads = torch.get_num_threads()
     found: dict[str, Any] = {}
     first: list[float] = []
     for pack in packs:
-        # On a CPU the cores are shared out among those that train at once.
-        share = max(1, threads // pack)
+        sharing = trainer.among(pack)
 
-        def work(one: Architecture, share: int = share) -> float:
-            torch.set_num_threads(share)
-            return trainer.train(Assignment(one, 0), ignore).accuracy
+        def work(one: Architecture, sharing: TorchTrainer = sharing) -> float:
+            return sharing.train(Assignment(one, 0), ignore).accuracy
 
         start = time.perf_counter()
         with ThreadPoolExecutor(pack) as pool:
@@ -433,13 +242,17 @@ def spread(ratios: NDArray[np.float64]) -> dict[str, float]:
 # ---------------------------------------------------------------- memory
 
 MEMORY = """
-import resource, sys
+import random, sys
+from pathlib import Path
 import torch
 torch.zeros(1)
-unit = 1024 if sys.platform != "darwin" else 1
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+before = peak()
 import mbnas
-from mbnas.training.trainer import Assignment
 data = mbnas.load_data("folder:" + sys.argv[1])
 space = mbnas.load_space("cifar_mobile")
 train, held_out = data.decode("train", 32), data.decode("validation", 32)
@@ -447,11 +260,9 @@ trainer = mbnas.TorchTrainer(
     train, held_out, 10, mbnas.Recipe(precision="float32"), flip=True, crop=True, device="cpu"
 )
 trainer._train.at(24), trainer._validation.at(24)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-import random
+after = peak()
 trainer.estimate_seconds(space.architecture(space.sample(random.Random(0))))
-trained = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-print(before, after, trained)
+print(before, after, peak())
 """
 
 
@@ -505,7 +316,7 @@ def measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict[s
         "images": f"{images[0]} of {'CIFAR-10' if arguments.data else 'blurred noise'}",
         "stock transforms": "torchvision" if has_torchvision() else "the same by hand, on PIL",
     }
-    for number, architecture in enumerate(networks()):
+    for number, architecture in enumerate(networks() if "speed" in arguments.parts else []):
         name = ("small", "middling", "large")[number]
         say(f"speed of the {name} network")
         rounds = 2 if short else 4
@@ -560,15 +371,24 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--short", action="store_true", help="some minutes")
     parser.add_argument(
-        "--parts", nargs="*", default=["accuracy", "packing", "memory"], help="beside the speed"
+        "--parts",
+        nargs="*",
+        default=["speed", "accuracy", "packing", "memory"],
+        help="those of an earlier run that are not named stay as they are in --out",
     )
     arguments = parser.parse_args()
     results = measure(arguments, lambda text: print(text, file=sys.stderr, flush=True))
+    for found in results.values():
+        if isinstance(found, dict):
+            found["commit"] = results["commit"]
+    file = (arguments.out or Path()) / "results.json"
+    if arguments.out is not None and file.exists():
+        results = json.loads(file.read_text()) | results
     table = as_table(results)
     print(table)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+        file.write_text(json.dumps(results, indent=1) + "\n")
         (arguments.out / "table.md").write_text(table)
 
 

@@ -36,21 +36,25 @@ def gpu_tests(timeout: float) -> dict[str, Any]:
     command += ["--noconftest", "-c", "/dev/null", "--rootdir", str(ROOT)]
     command += ["-o", "pythonpath=tests", "--import-mode=importlib"]
     path = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    found = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout,
-    )
+    try:
+        found = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as late:
+        return {"passed": 0, "skipped": [], "failed": [f"not done after {late.timeout:.0f} s"]}
     lines = found.stdout.splitlines()
     outcomes = [line for line in lines if line.startswith(("PASSED", "FAILED", "ERROR", "SKIPPED"))]
     return {
         "passed": sum(line.startswith("PASSED") for line in outcomes),
         "skipped": [line for line in outcomes if line.startswith("SKIPPED")],
-        "failed": [line for line in outcomes if line.startswith(("FAILED", "ERROR"))],
+        "failed": [line for line in outcomes if line.startswith(("FAILED", "ERROR"))]
+        or ([] if found.returncode == 0 else [f"pytest ended with {found.returncode}"]),
         "output": "" if found.returncode == 0 else found.stdout[-6000:] + found.stderr[-2000:],
     }
 
@@ -173,7 +177,9 @@ def main() -> int:
         results["bench"] = "done" if bench.returncode == 0 else f"exit code {bench.returncode}"
     results["seconds"] = round(time.monotonic() - start)
     keep(arguments.out, results)
-    return 0 if not results["tests"]["failed"] and results["bench"] == "done" else 1
+    tests = results["tests"]
+    good = tests["passed"] and not tests["failed"] and results["bench"] == "done"
+    return 0 if good else 1
 
 
 def keep(folder: Path, results: dict[str, Any]) -> None:

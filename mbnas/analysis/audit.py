@@ -125,7 +125,8 @@ def audited(networks: Sequence[Sampled], epochs: int, quality: str) -> Audit:
     final = [_last(one.full, quality) for one in networks]
     best = best_quarter(final)
     found = []
-    for early in _early(sorted(networks[0].short) if networks else [], epochs, quality):
+    lengths = sorted(networks[0].short) if networks else []
+    for early in _early(lengths, epochs, quality) if networks else ():
         values = [early.value(one) for one in networks]
         found.append(
             Foretelling(

@@ -21,6 +21,9 @@ from mbnas.training.recipe import Recipe
 from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Epoch
 
+FULL = 6
+"""How many times as long as a search's the full training is, if nothing is said."""
+
 
 class AuditObserver:
     """Watches an audit: subclasses take up what they care about."""
@@ -29,7 +32,7 @@ class AuditObserver:
         """Before something is trained: so many images of a part are read."""
 
     def waits_for_cores(self) -> None:
-        """Another mbnas measures on these cores; this one goes on after it."""
+        """A measurement of mbnas goes first; may be called from any thread."""
 
     def planned(self, trainings: int, epochs: int, done: int) -> None:
         """So many trainings in all, so many of them done before; so many epochs are left."""
@@ -77,7 +80,7 @@ def audit(
     observer = observer or AuditObserver()
     if recipe is None:
         usual = Recipe.for_images(data.sizes["train"], space.resolutions[-1])
-        recipe = usual.with_epochs(6 * usual.epochs)
+        recipe = usual.with_epochs(FULL * usual.epochs)
     lengths = plan.lengths(recipe.epochs)
     networks = _drawn(space, plan)
     folder = Path(folder)

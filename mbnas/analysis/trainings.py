@@ -40,7 +40,7 @@ class Done(BaseModel):
         id: The network's.
         seed: The training's.
         curve: One entry an epoch; empty where it failed.
-        seconds: Time spent.
+        seconds: Time spent on training, before a break too.
         failure: Why it failed; None where it did not.
     """
 
@@ -143,7 +143,8 @@ def _ended(wanted: Wanted, outcome: Outcome) -> Done:
     name, seed = wanted.architecture.id, wanted.seed
     match outcome:
         case Trained():
-            return Done(id=name, seed=seed, curve=outcome.training.curve, seconds=outcome.seconds)
+            curve = outcome.training.curve
+            return Done(id=name, seed=seed, curve=curve, seconds=curve[-1].seconds)
         case Failed():
             return Done(
                 id=name, seed=seed, curve=(), seconds=outcome.seconds, failure=outcome.reason

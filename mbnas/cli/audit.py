@@ -12,7 +12,7 @@ from rich.table import Table
 
 import mbnas
 from mbnas.analysis.audit_record import NETWORKS, TWICE
-from mbnas.analysis.auditing import AuditObserver
+from mbnas.analysis.auditing import FULL, AuditObserver
 from mbnas.analysis.trainings import Done, Wanted
 from mbnas.cli import INTERRUPTED
 from mbnas.cli.options import add_data, add_training, read_data, read_recipe
@@ -28,8 +28,8 @@ examples:
 A search trains networks briefly and trusts the order that this gives. An audit says how far one
 may trust it: it draws networks from the space, trains each fully (some with a second seed, which
 shows how well an order can be known at all) and by shorter schedules, and shows how early the
-final order can be foretold. It recommends the cheapest schedule that is good enough; give a search
-that many --epochs.
+final order can be foretold. It recommends the cheapest schedule that is good enough, which is what
+to give a search as --epochs; or, where none is, the epoch of the full one at which to look.
 
 Ctrl-C is safe at any time: the same command goes on, at the epoch.
 """
@@ -68,9 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     space = mbnas.load_space(arguments.file)
     folder = arguments.out or Path("studies") / "audits" / space.name
     data = read_data(arguments)
-    recipe = read_recipe(arguments, data, space)
-    if arguments.epochs is None and arguments.recipe is None:
-        recipe = recipe.with_epochs(6 * recipe.epochs)
+    recipe = read_recipe(arguments, data, space, times=FULL)
     plan = mbnas.AuditPlan(
         networks=arguments.networks,
         twice=arguments.twice,

@@ -59,9 +59,12 @@ def read_data(arguments: argparse.Namespace) -> mbnas.Dataset:
 
 
 def read_recipe(
-    arguments: argparse.Namespace, data: mbnas.Dataset, space: mbnas.SearchSpace
+    arguments: argparse.Namespace, data: mbnas.Dataset, space: mbnas.SearchSpace, times: int = 1
 ) -> mbnas.Recipe:
-    """The usual recipe for these images, changed by the file, and that by the options."""
+    """The usual recipe for these images, changed by the file, and that by the options.
+
+    Where neither says how many epochs, it has so many times the usual ones.
+    """
     given = {} if arguments.recipe is None else read_recipe_fields(arguments.recipe)
     options = {
         "epochs": arguments.epochs,
@@ -70,7 +73,9 @@ def read_recipe(
         "flip": False if arguments.no_flip else None,
     }
     given |= {key: value for key, value in options.items() if value is not None}
-    return mbnas.Recipe.for_images(data.sizes["train"], space.resolutions[-1], **given)
+    images, resolution = data.sizes["train"], space.resolutions[-1]
+    given.setdefault("epochs", times * mbnas.Recipe.for_images(images, resolution).epochs)
+    return mbnas.Recipe.for_images(images, resolution, **given)
 
 
 def pack(text: str) -> int | None:

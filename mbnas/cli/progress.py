@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -77,7 +84,7 @@ class _Lines(Observer):
 
 
 class _Display(Observer):
-    """Bars for the search and the running trial, the last outcome, and the front."""
+    """Bars for the search and every running trial, the last outcome, and the front."""
 
     def __init__(self, console: Console, epochs: int) -> None:
         self.console = console
@@ -92,12 +99,13 @@ class _Display(Observer):
         )
         self._all = self._bars.add_task("trials", total=None, note="")
         self._images = self._bars.add_task("images", total=None, note="being read", visible=False)
-        self._epochs = self._bars.add_task("epochs", total=epochs, note="", visible=False)
+        self._epochs = epochs
+        self._running: dict[int, TaskID] = {}
         self._last = ""
         self._snapshot: Snapshot | None = None
 
     def waits_for_cores(self) -> None:
-        self._bars.update(self._all, note="waiting: another mbnas is on these cores")
+        self._bars.update(self._all, note="waiting for the cores")
 
     def limits_to_check(self, limits: Sequence[Limit]) -> None:
         self.console.print(checking_said(limits), highlight=False)
@@ -115,14 +123,16 @@ class _Display(Observer):
 
     def trial_began(self, number: int, architecture: Architecture) -> None:
         note = f"trial {number}: {architecture.id}, measuring and training"
-        self._bars.reset(self._epochs, visible=True, note=note)
+        self._running[number] = self._bars.add_task("epochs", total=self._epochs, note=note)
 
     def epoch_ended(self, number: int, epoch: Epoch) -> None:
         note = f"trial {number}: accuracy {epoch.accuracy:.4f}, loss {epoch.loss:.3f}"
-        self._bars.update(self._epochs, completed=epoch.epoch, note=note)
+        self._bars.update(self._running[number], completed=epoch.epoch, note=note)
 
     def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
         self._last = _outcome(trial)
+        if trial.number in self._running:  # one that was known already never ran
+            self._bars.remove_task(self._running.pop(trial.number))
         self._show(snapshot)
 
     def space_used_up(self, repeats: int) -> None:

@@ -77,4 +77,4 @@ def limit_said(found: Feasibility) -> str:
 
 def waiting_for_cores() -> None:
     """Says why nothing happens: trainings and measurements share the cores by turns."""
-    print("waiting for the cores: another mbnas trains or measures on them", flush=True)
+    print("waiting for the cores: a measurement or a training of mbnas goes first", flush=True)

@@ -31,6 +31,7 @@ class MeasuringProcess:
 
     def __init__(self, threads: int, seconds: float) -> None:
         self._settings = (threads, seconds)
+        self._closed = False
         self._submitted: deque[tuple[Architecture, int]] = deque()
         self._cores = usable_cores()
         self._reserved = reserved_cores(threads)
@@ -53,7 +54,9 @@ class MeasuringProcess:
         self._submitted.popleft()
         try:
             told = self._pipe.recv()
-        except (EOFError, OSError):
+        except (EOFError, OSError, TypeError):
+            if self._closed:  # in the middle of a read
+                raise MeasureError("the measuring process was closed") from None
             self._process.join()
             code = self._process.exitcode
             self._start()
@@ -67,6 +70,7 @@ class MeasuringProcess:
 
     def close(self) -> None:
         """Ends the process, and gives its cores back."""
+        self._closed = True
         self._pipe.close()
         if self._reserved:
             keep_to(self._cores)

@@ -63,7 +63,13 @@ class LocalEngine:
                 case Measure():
                     return self._measure(job, start)
                 case Train():
-                    return train(job, self._trainer, self._classes, on_epoch, self._on_wait)
+                    return train(
+                        job,
+                        self._trainer,
+                        self._classes,
+                        on_epoch=on_epoch,
+                        on_wait=self._on_wait,
+                    )
         except TRIAL_FAILURES as error:
             return Failed.of(job.trial, error, time.perf_counter() - start)
 

@@ -31,8 +31,8 @@ def make_engine(
         meter: Measures latencies, here or beside.
         classes: Number of classes of the data.
         pack: Networks trained at once. None takes one for each core, at most four: two on a core
-            each are trained in two thirds of the time that they need one after the other on two;
-            and on a GPU four.
+            each are trained in three quarters of the time that they need in turns on two; and on a
+            GPU four.
         on_wait: Called when another mbnas keeps a training from the cores for two seconds.
     """
     pack = pack or _usual_pack(trainer)

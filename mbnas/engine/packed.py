@@ -25,15 +25,15 @@ class PackedEngine:
 
     One network of a few million MACs leaves most of a large GPU idle. As many run together as the
     memory holds by the trainer's estimate; one that meets a lack of memory all the same is trained
-    again alone, from its last epoch on.
+    again alone, from its checkpoint on.
 
     Outcomes come in the order in which the jobs were submitted, so that what a search does next
     does not depend on what was quicker.
 
     Args:
         trainer: Trains networks, from several threads.
-        meter: Measures latencies: here, between the epochs of trainings that use the cores, or
-            in a process beside.
+        meter: Measures latencies: here, between the steps of trainings that use the cores, or in
+            a process beside.
         classes: Number of classes of the data.
         pack: Trainings at once.
         on_wait: Called when another mbnas keeps a training from the cores for two seconds.
@@ -68,8 +68,6 @@ class PackedEngine:
         """Begins a job, or lets it wait for a place."""
         match job:
             case Measure():
-                if isinstance(self._meter, MeasuringProcess):
-                    self._meter.submit(job.architecture, self._classes)
                 future = self._measurements.submit(self._measure, job)
             case Train():
                 future = self._trainings.submit(self._train, job)
@@ -86,17 +84,19 @@ class PackedEngine:
         return oldest.result()
 
     def close(self) -> None:
-        """Lays trainings down at the end of their epochs, which their checkpoints keep."""
+        """Lays trainings down: at the next step on a CPU, at the end of their epoch on a GPU."""
         self._closing = True
+        self._measurements.shutdown(wait=False, cancel_futures=True)
         self._trainings.shutdown(cancel_futures=True)
         if isinstance(self._meter, MeasuringProcess):
             self._meter.close()
-        self._measurements.shutdown(cancel_futures=True)
+        self._measurements.shutdown()
 
     def _measure(self, job: Measure) -> Outcome:
         start = time.perf_counter()
         try:
             if isinstance(self._meter, MeasuringProcess):
+                self._meter.submit(job.architecture, self._classes)
                 return Measured(job.trial, *self._meter.result())
             (latency,) = self._meter.measure([job.architecture], self._classes)
         except TRIAL_FAILURES as error:
@@ -115,10 +115,20 @@ class PackedEngine:
 
     def _train_in(self, job: Train, share: float) -> Outcome:
         with self._room.hold(share):
-            return train(job, self._trainer, self._classes, self._epoch_ended, self._on_wait)
+            return train(
+                job,
+                self._trainer,
+                self._classes,
+                on_epoch=self._epoch_ended,
+                on_step=self._go_on,
+                on_wait=self._on_wait,
+            )
 
     def _epoch_ended(self, trial: int, epoch: Epoch) -> None:
         self._said.put((trial, epoch))
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._closing:
             raise _ClosingError
 

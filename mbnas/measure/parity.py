@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mbnas.errors import ExportError
 from mbnas.measure.onnx_file import INPUT
 from mbnas.measure.session import open_session, run_session
-from mbnas.model import build
+from mbnas.model import build_seeded
 from mbnas.network import Architecture
 
 TOLERANCE = 1e-4
@@ -44,7 +44,7 @@ def check_parity(
         ParityError: the difference is above `TOLERANCE`.
     """
     classes = len(weights["head.classifier.bias"])
-    network = build(architecture, classes)
+    network = build_seeded(architecture, classes, seed=0)  # its weights are replaced
     state = {name: torch.from_numpy(value) for name, value in weights.items()}
     network.load_state_dict(state, strict=False)  # batch norms' counters are not kept
     with torch.inference_mode():

@@ -1,5 +1,5 @@
 """From a lowered graph to a PyTorch module."""
 
-from mbnas.model.build import Network, build
+from mbnas.model.build import Network, build, build_seeded
 
-__all__ = ["Network", "build"]
+__all__ = ["Network", "build", "build_seeded"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from mbnas.model.layers import Scalar, layer
@@ -65,6 +67,20 @@ def build(architecture: Architecture, classes: int, channels: int = 3) -> Networ
         channels: Channels of the image.
     """
     return Network(architecture.lower(classes, channels))
+
+
+def build_seeded(architecture: Architecture, classes: int, seed: int) -> Network:
+    """The same, with weights that depend on the seed alone.
+
+    Layers draw from torch's own generator, which all threads share and callers may use: one at a
+    time draws from it, and it is left as it was.
+    """
+    with _DRAWING, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return build(architecture, classes)
+
+
+_DRAWING = threading.Lock()
 
 
 def _attach(root: nn.Module, path: Sequence[str], module: nn.Module) -> None:

@@ -64,6 +64,8 @@ def audit_dataframe(audit: Audit) -> pandas.DataFrame:
 def verdict(audit: Audit) -> str:
     """What to do, in a sentence."""
     best = audit.recommended
+    if not audit.networks:
+        return "Every network failed in one of its trainings; the files under trainings/ say why."
     if not audit.has_order:
         return (
             f"Two seeds of the same networks agree by no more than τ {_interval(audit.ceiling)}:"

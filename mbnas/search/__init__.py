@@ -1,6 +1,6 @@
 """Searching: objectives and limits, samplers, the ask/tell loop, the study and its front."""
 
-from mbnas.search.driver import Budget
+from mbnas.search.budget import Budget
 from mbnas.search.events import Found, Observer, Snapshot
 from mbnas.search.feasibility import Feasibility
 from mbnas.search.front import front, hypervolume, knee

@@ -19,9 +19,9 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
 from mbnas.engine import Engine, Failed, Measure, Measured, Outcome, Train, Trained
-from mbnas.errors import StudyError
 from mbnas.measure.predictor import Predictor
 from mbnas.network import Architecture, costs
+from mbnas.search.budget import Budget
 from mbnas.search.events import Found, Observer, Snapshot
 from mbnas.search.folder import StudyFolder
 from mbnas.search.front import broken_limit, front, hypervolume, points
@@ -31,29 +31,15 @@ from mbnas.search.samplers import SamplerSource, derived_seed
 from mbnas.search.stopping import Stopping
 from mbnas.search.study import RESULT, broken_off, read_trials
 from mbnas.search.trial import Trial
-from mbnas.search.warm_start import nearest_weights
+from mbnas.search.warm_start import Start, kept_weights, nearest_weights
 from mbnas.space import SearchSpace
 from mbnas.training.trainer import Assignment
 
 REPEATS_BEFORE_GIVING_UP = 200
 CURVE = "curve"
 """The Optuna trial's user attribute that holds epoch, loss and accuracy up to the last rung."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """When a search ends: at so many evaluated trials, after so many seconds, or at the first."""
-
-    trials: int | None
-    seconds: float | None
-
-    def __post_init__(self) -> None:
-        if self.trials is None and self.seconds is None:
-            raise StudyError("budget: say how long to search, by trials or by time")
-        if self.trials is not None and self.trials < 1:
-            raise StudyError(f"trials = {self.trials}: must be at least 1")
-        if self.seconds is not None and self.seconds <= 0:
-            raise StudyError(f"budget = {self.seconds:g} s: must be above 0")
+STARTED_FROM = "started_from"
+"""That which holds the number of the trial whose weights it began with, or None."""
 
 
 @dataclass(slots=True)
@@ -120,11 +106,11 @@ class Driver:
 
     def _spent(self) -> bool:
         """Whether the budget is spent, trials in evaluation included."""
-        taken = self._evaluated + len(self._open)
-        if self.budget.trials is not None and taken >= self.budget.trials:
-            return True
-        elapsed = time.monotonic() - self._started
-        return self.budget.seconds is not None and elapsed >= self.budget.seconds
+        return self.budget.spent(self._evaluated + len(self._open), self._elapsed)
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
 
     def _used_up(self) -> bool:
         """Whether no new network is to be expected from this space and sampler."""
@@ -202,7 +188,7 @@ class Driver:
                 trial = replace(
                     trial,
                     curve=outcome.training.curve,
-                    training_seconds=trial.training_seconds + outcome.seconds,
+                    training_seconds=outcome.training.curve[-1].seconds,
                 )
                 if not outcome.training.finished:
                     self._at_rung(trial)
@@ -219,12 +205,10 @@ class Driver:
 
     def _begin_training(self, trial: Trial) -> None:
         """Trains to the first rung; after a kill, from the epoch that was reached."""
-        found = None
-        if self.record.warm_start:
-            found = nearest_weights(trial, self._trials, self.folder)
+        entry = self._open[trial.number]
+        found = self._start(entry.asked, trial)
         if found is not None:
             trial = replace(trial, started_from=found.trial)
-        entry = self._open[trial.number]
         entry.trial = trial
         entry.assignment = Assignment(
             trial.architecture,
@@ -236,6 +220,17 @@ class Driver:
         )
         self.engine.submit(Train(trial.number, entry.assignment))
 
+    def _start(self, asked: optuna.Trial, trial: Trial) -> Start | None:
+        """Weights to begin with; after a kill, the same as before."""
+        if not self.record.warm_start:
+            return None
+        if STARTED_FROM in asked.user_attrs:
+            source = asked.user_attrs[STARTED_FROM]
+            return None if source is None else kept_weights(source, self.folder)
+        found = nearest_weights(trial, self._trials, self.folder)
+        asked.set_user_attr(STARTED_FROM, None if found is None else found.trial)
+        return found
+
     def _at_rung(self, trial: Trial) -> None:
         """A trial that is not at its end: stopped, or trained to the next rung."""
         entry = self._open[trial.number]
@@ -244,7 +239,8 @@ class Driver:
             CURVE, [[one.epoch, one.loss, one.accuracy] for one in trial.curve]
         )
         reason = None
-        if self.stopping is not None:
+        # After a kill, a training is taken up beyond the rung that it was asked to.
+        if self.stopping is not None and len(trial.curve) in self.record.recipe.stops:
             reason = self.stopping.reason(trial, self._trials)
         if reason is not None:
             self._close(replace(trial, status="stopped", reason=reason))
@@ -291,7 +287,9 @@ class Driver:
         self._trials.append(trial)
         self._known.setdefault(trial.architecture.id, trial)
         kept = [member.number for member in front(self._trials, self.record.goals)]
-        self.folder.prune([*kept, *self._open], latest=trial.number)
+        sources = [one.trial.started_from for one in self._open.values()]
+        needed = [*kept, *self._open, *(source for source in sources if source is not None)]
+        self.folder.prune(needed, latest=trial.number)
         self.observer.trial_ended(trial, self._snapshot())
 
     def _origin(self, trial: Trial) -> Trial:
@@ -312,18 +310,10 @@ class Driver:
             reused=len(self._trials) - self._evaluated,
             front=members,
             hypervolume=hypervolume(points(members, self.record.goals), self.record.reference),
-            seconds_left=self._seconds_left(),
+            seconds_left=self.budget.seconds_left(
+                self._evaluated, self._evaluated - self._before, self._elapsed
+            ),
         )
-
-    def _seconds_left(self) -> float | None:
-        elapsed = time.monotonic() - self._started
-        new = self._evaluated - self._before
-        left = []
-        if self.budget.trials is not None and new:
-            left.append(elapsed / new * max(0, self.budget.trials - self._evaluated))
-        if self.budget.seconds is not None:
-            left.append(max(0.0, self.budget.seconds - elapsed))
-        return min(left, default=None)
 
 
 def _said(limit: Limit, trial: Trial) -> str:

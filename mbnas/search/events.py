@@ -49,14 +49,14 @@ class Snapshot:
 class Observer:
     """Watches a search: subclasses take up what they care about, the rest does nothing.
 
-    Called in the driver's thread; must be quick.
+    Called in the driver's thread, where nothing else is said; must be quick.
     """
 
     def images_decoded(self, done: int, total: int) -> None:
         """Before the search begins: so many images of a part are read."""
 
     def waits_for_cores(self) -> None:
-        """Another mbnas measures or trains on these cores; this one goes on after it."""
+        """A measurement or a training goes first; may be called from any thread."""
 
     def limits_to_check(self, limits: Sequence[Limit]) -> None:
         """Before a new study is made: some networks are about to be measured for its limits."""

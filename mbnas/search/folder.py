@@ -201,9 +201,9 @@ class StudyFolder:
         """Removes weights and models but for some trials and the ten up to `latest`."""
         kept = {folder_name(number) for number in keep}
         kept |= {folder_name(number) for number in range(latest - KEPT_LATEST + 1, latest + 1)}
-        for name in HEAVY_FILES:
-            # A killed write leaves `.weights.safetensors.4711`.
-            for file in [*self.trials.glob(f"*/{name}"), *self.trials.glob(f"*/.{name}.*")]:
+        # A killed write leaves `.weights.safetensors.4711`.
+        for pattern in (*HEAVY_FILES, *(f".{name}.*" for name in (*HEAVY_FILES, CHECKPOINT))):
+            for file in self.trials.glob(f"*/{pattern}"):
                 if file.parent.name.isdecimal() and file.parent.name not in kept:
                     file.unlink(missing_ok=True)
 

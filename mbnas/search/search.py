@@ -18,7 +18,8 @@ from mbnas.measure.host import this_host
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.measure.predictor import Predictor
 from mbnas.network import costs
-from mbnas.search.driver import Budget, Driver
+from mbnas.search.budget import Budget
+from mbnas.search.driver import Driver
 from mbnas.search.events import Observer
 from mbnas.search.feasibility import Feasibility, FeasibilityCheck
 from mbnas.search.folder import StudyFolder

@@ -37,7 +37,13 @@ def nearest_weights(trial: Trial, finished: Sequence[Trial], folder: StudyFolder
             share = shared_parameters(trial.architecture, other.architecture)
             if share > most:
                 best, most = other.number, share
-    return None if best is None else Start(best, load_file(folder.weights_file(best)))
+    return None if best is None else kept_weights(best, folder)
+
+
+def kept_weights(trial: int, folder: StudyFolder) -> Start | None:
+    """A trial's weights, if they are still kept."""
+    file = folder.weights_file(trial)
+    return Start(trial, load_file(file)) if file.exists() else None
 
 
 def shared_parameters(architecture: Architecture, other: Architecture) -> float:

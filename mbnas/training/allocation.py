@@ -4,7 +4,8 @@ The C library of most Linux systems gives every block of more than 32 MiB back t
 as it is freed, and gets it anew, page by page and zeroed, for the next layer. Training asks for the
 same blocks at every step. What keeping them brings depends on the network, from nothing to a sixth
 of the time (`scripts/bench_training.py` measures it); the most memory that is held at once stays
-the same.
+the same. Only the main thread's memory can be kept so: the others have heaps that hold no large
+blocks.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ _KEEPING = _Keeping()
 
 @contextlib.contextmanager
 def kept_memory() -> Iterator[None]:
-    """Inside, freed memory stays with the process; after the last one inside, it is given back."""
+    """Inside, freed memory stays with the main thread; after the last one it is given back."""
     library = _c_library()
-    if library is None:
+    if library is None or threading.current_thread() is not threading.main_thread():
         yield
         return
     with _KEEPING.lock:

@@ -46,7 +46,7 @@ class Recipe:
         ema: Decay a step of the running average of the weights that is evaluated and kept; 0
             keeps the last weights.
         precision: Of the forward pass in training: `float32`, `bfloat16` (autocast), or `auto`,
-            bfloat16 where the device gains by it. Evaluation is always in float32.
+            bfloat16 where the device gains by it. Evaluation is in float32.
     """
 
     epochs: int = 5

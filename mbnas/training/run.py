@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mbnas.model import build
+from mbnas.model import build_seeded
 from mbnas.network import Architecture
 from mbnas.training.augmentation import Augmentation
 from mbnas.training.images import ImageTensors
@@ -23,7 +22,6 @@ from mbnas.training.steps import Steps
 from mbnas.training.trainer import Epoch, NonFiniteLossError, Weights, no_step
 
 EVALUATION_BATCH = 512
-_DRAWING = threading.Lock()
 
 
 class TrainingRun:
@@ -64,7 +62,8 @@ class TrainingRun:
         size = recipe.batch_size_for(len(train))
         steps = recipe.epochs * (len(train) // size)
         self._draws = torch.Generator().manual_seed(seed)
-        network = _fresh(architecture, classes, seed)
+        # Drawn on the CPU, so that a seed means the same on every device.
+        network: nn.Module = build_seeded(architecture, classes, seed)
         if start is not None:
             take_over(network, start)
         with self._turn:
@@ -172,16 +171,6 @@ def take_over(network: nn.Module, start: Weights) -> int:
             own[name].copy_(torch.from_numpy(np.asarray(value)))
             taken += value.size
     return taken
-
-
-def _fresh(architecture: Architecture, classes: int, seed: int) -> nn.Module:
-    """Fresh weights, drawn on the CPU so that a seed means the same on every device.
-
-    Layers draw from torch's own generator, which all threads share and callers may use.
-    """
-    with _DRAWING, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build(architecture, classes)
 
 
 def _copied(value: Any) -> Any:

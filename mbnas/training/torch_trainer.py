@@ -25,13 +25,19 @@ from mbnas.training.run import TrainingRun
 from mbnas.training.steps import STEPS_BEFORE_CAPTURE
 from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Training, Weights, no_step
 
-NO_MEMORY = "DefaultCPUAllocator"
-"""What names the CPU's lack of memory in torch's error, which has no type of its own."""
+NO_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""What names a lack of memory in those of torch's errors that have no type of their own."""
 MACS_PER_THREAD = 5e8
 """Work in one step's forward pass that keeps a CPU thread busy. Below it, threads spend their time
 waiting for each other: digits-sized networks train several times slower on two busy cores than
 on one."""
 TIMED_STEPS = 3
+_PRECISIONS: tuple[Precision, Precision] = ("float32", "bfloat16")
 WORTH_IT = 1.1
 """How many times faster bfloat16 must be on a CPU, which has less of it to gain from."""
 
@@ -67,6 +73,8 @@ class TorchTrainer:
         self.device = choose_device(device)
         self.normalisation = Normalisation.of(train.images)
         self._classes = classes
+        # Asked for once: what one thread sets, a new one begins with.
+        self._threads = torch.get_num_threads()
         self._sharing = 1
         self._flip, self._crop = flip, crop
         self.recipe: Recipe
@@ -76,6 +84,7 @@ class TorchTrainer:
         with self._memory_errors():
             self._train = ImageTensors(train, self.normalisation, self.device)
             self._validation = ImageTensors(validation, self.normalisation, self.device)
+        self._wait()  # other streams will read them
         self._free_bytes = _free_bytes(self.device)
 
     def with_recipe(self, recipe: Recipe) -> TorchTrainer:
@@ -131,9 +140,7 @@ class TorchTrainer:
 
     def estimate_seconds(self, architecture: Architecture) -> float:
         """About how long a whole training would take, from a few steps."""
-        with self._memory_errors(), self._prepared(architecture):
-            run = self._run(architecture, 0, None)
-            step = self._step_seconds(run)
+        step = self._timed_step(architecture)
         size = self.recipe.batch_size_for(len(self._train))
         evaluation = step / 3 * len(self._validation) / size  # no backward pass
         return self.recipe.epochs * (step * (len(self._train) // size) + evaluation)
@@ -156,20 +163,26 @@ class TorchTrainer:
         Returns:
             The precision that trainings have from now on.
         """
-        asked = self.recipe
-        seconds: dict[Precision, float] = {}
-        for precision in ("float32", "bfloat16"):
-            self.recipe = replace(asked, precision=precision)
-            logarithms = []
+        settled: Precision = "float32"
+        gains = []
+        with contextlib.suppress(OutOfMemoryError):  # then there is nothing to be had by trying
             for architecture in architectures:
-                with self._memory_errors(), self._prepared(architecture):
-                    run = self._run(architecture, 0, None)
-                    logarithms.append(math.log(self._step_seconds(run)))
-            seconds[precision] = math.exp(sum(logarithms) / len(logarithms))
-        gained = seconds["float32"] / seconds["bfloat16"]
-        settled: Precision = "bfloat16" if gained >= WORTH_IT else "float32"
-        self.recipe = replace(asked, precision=settled)
+                seconds = [
+                    other._timed_step(architecture)
+                    for other in (
+                        self.with_recipe(replace(self.recipe, precision=precision))
+                        for precision in _PRECISIONS
+                    )
+                ]
+                gains.append(math.log(seconds[0] / seconds[1]))
+            if sum(gains) / len(gains) >= math.log(WORTH_IT):
+                settled = "bfloat16"
+        self.recipe = replace(self.recipe, precision=settled)
         return settled
+
+    def _timed_step(self, architecture: Architecture) -> float:
+        with self._memory_errors(), self._prepared(architecture):
+            return self._step_seconds(self._run(architecture, 0, None))
 
     def _set_recipe(self, recipe: Recipe) -> None:
         self.recipe = replace(recipe, precision=_precision(recipe.precision, self.device))
@@ -220,16 +233,15 @@ class TorchTrainer:
             with torch.cuda.device(self.device), torch.cuda.stream(stream):
                 yield
             return
-        before = torch.get_num_threads()
         size = self.recipe.batch_size_for(len(self._train))
         step_macs = size * costs(architecture.lower()).macs
-        most = max(1, before // self._sharing)
+        most = max(1, self._threads // self._sharing)
         torch.set_num_threads(max(1, min(most, round(step_macs / MACS_PER_THREAD))))
         try:
             with kept_memory():
                 yield
         finally:
-            torch.set_num_threads(before)
+            torch.set_num_threads(self._threads)
 
     @contextlib.contextmanager
     def _memory_errors(self) -> Iterator[None]:
@@ -237,7 +249,7 @@ class TorchTrainer:
         try:
             yield
         except RuntimeError as error:
-            if not isinstance(error, torch.OutOfMemoryError) and NO_MEMORY not in str(error):
+            if not _lacks_memory(error):
                 raise
             reason = str(error).partition("\n")[0]
             raise OutOfMemoryError(f"training on {self.device}: {reason}") from None
@@ -247,6 +259,7 @@ class TorchTrainer:
         about = (
             assignment.architecture.id,
             assignment.seed,
+            self.device.type,  # whose generators' states differ
             _digest(assignment.start),
             self.recipe,
             self._augmentation,
@@ -282,6 +295,14 @@ def choose_device(name: str | None) -> torch.device:
         reason = str(error).partition("\n")[0]
         raise BuildError(f'device "{name}": not to be had here ({reason}); try cpu') from None
     return device
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came of, is a lack of memory."""
+    if error is None:
+        return False
+    named = any(words in str(error) for words in NO_MEMORY)
+    return named or isinstance(error, torch.OutOfMemoryError) or _lacks_memory(error.__context__)
 
 
 def _precision(asked: Precision, device: torch.device) -> Precision:

@@ -255,7 +255,8 @@ def test_a_closed_pack_lays_its_trainings_down(tmp_path: Path) -> None:
     engine.submit(Train(0, Assignment(network, 0, checkpoint=checkpoint)))
     assert begun.wait(60)
     engine.close()
-    assert checkpoint.exists()
+    reached = int(checkpoint.read_text().split()[1])
+    assert reached < 10_000
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The packed engine on a CUDA device: files that agree, a lack of memory that is tried again."""
+"""The packed engine on a CUDA device."""
 
 from __future__ import annotations
 

@@ -107,14 +107,15 @@ def test_fresh_weights_are_the_same_on_every_device() -> None:
 
 
 def test_a_captured_step_does_what_a_plain_one_does() -> None:
-    losses = []
+    losses, by = [], trainer()
     for captured in (False, True):
-        run = run_on("cuda")
-        run.network.train()
-        run.steps.begin_epoch(1, torch.Generator().manual_seed(0))
-        for _ in range(STEPS_BEFORE_CAPTURE + 4):
-            run.steps.advance() if captured else run.steps._step()
-        losses.append(float(run.steps.epoch_loss()))
+        with by._prepared(network()):  # a stream of its own, as capturing needs
+            run = by._run(network(), 3, None)
+            run.network.train()
+            run.steps.begin_epoch(1, torch.Generator().manual_seed(0))
+            for _ in range(STEPS_BEFORE_CAPTURE + 4):
+                run.steps.advance() if captured else run.steps._step()
+            losses.append(float(run.steps.epoch_loss()))
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
@@ -125,7 +126,7 @@ def test_laid_down_and_taken_up_it_learns_the_same(tmp_path: Path) -> None:
         assignment = Assignment(network(0.3), 0, until=until, checkpoint=checkpoint)
         part = trainer().train(assignment, ignore)
     for one, other in zip(part.curve, whole.curve, strict=True):
-        assert one.loss == pytest.approx(other.loss, rel=0.05)
+        assert one.loss == pytest.approx(other.loss, rel=0.02)
 
 
 def test_packing_changes_no_result_beyond_tolerance() -> None:

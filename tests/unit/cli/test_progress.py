@@ -40,20 +40,22 @@ def test_the_display_shows_where_the_search_stands() -> None:
     display.images_decoded(600, 600)
     display.search_began(Found(2, 1), SNAPSHOT)
     display.trial_began(3, ARCHITECTURE)
+    display.trial_began(4, ARCHITECTURE)
     display.epoch_ended(3, Epoch(2, 1.25, 0.5, 0.5, 3.0))
+    display.epoch_ended(4, Epoch(3, 1.25, 0.25, 0.5, 3.0))
+    console.print(display.view())
+    running = text.getvalue()
+    assert "found 2 evaluated trials, 1 broken off" in running
+    for part in ("3/6", "2/4", "3/4", "2 min left", "accuracy 0.5000", "accuracy 0.2500"):
+        assert part in running
+    display.trial_ended(FAILED, SNAPSHOT)
+    display.trial_ended(TRAINED.as_reused(9, {}), SNAPSHOT)  # never began
     display.trial_ended(FAILED, SNAPSHOT)
     console.print(display.view())
-    shown = text.getvalue()
-    assert "found 2 evaluated trials, 1 broken off" in shown
-    for part in (
-        "3/6",
-        "2/4",
-        "2 min left",
-        "accuracy 0.5000",
-        MARKUP,
-        "0.7500",
-    ):
+    shown = text.getvalue()[len(running) :]
+    for part in ("3/4", MARKUP, "0.7500"):
         assert part in shown
+    assert "2/4" not in shown
 
 
 def test_the_lines_say_each_trial_whole() -> None:

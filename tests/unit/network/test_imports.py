@@ -37,7 +37,7 @@ for name in (
 ):
     sys.modules[name] = None
 sys.path.insert(0, "scripts")
-import bench_training, gpu_check
+import bench_training, gpu_check, stock_loop
 trainer = bench_training.make_trainer(
     *bench_training.read_images(None, 256, 64), bench_training.Recipe(epochs=1), "cpu"
 )
