@@ -171,7 +171,7 @@ def _used_up(repeats: int) -> str:
 
 
 def _found(found: Found) -> str:
-    again = f", {found.broken_off} broken off (evaluated again now)" if found.broken_off else ""
+    again = f", {found.broken_off} broken off (taken up again now)" if found.broken_off else ""
     return f"found {found.finished} evaluated trials{again}; going on"
 
 

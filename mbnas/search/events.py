@@ -35,7 +35,7 @@ class Snapshot:
         reused: Trials answered from earlier ones.
         front: The front's trials, from cheap to costly.
         hypervolume: Of the front.
-        seconds_left: About how long it will take; None before the first trial has ended.
+        seconds_left: About how long it will take; None while that cannot be said.
     """
 
     evaluated: int

@@ -116,6 +116,7 @@ class Search:
         self._samplers = SamplerSource(sampler, seed)
         self._device = device
         self._trainer = trainer
+        self._is_trainer_given = trainer is not None
         self._meter = meter or OrtLatencyMeter(threads)
         self._predictor = predictor
         self._pack = pack
@@ -227,7 +228,7 @@ class Search:
         """Tries on some networks of the space which precision this machine trains faster in."""
         if self.recipe.precision != "auto" or not isinstance(trainer, TorchTrainer):
             return
-        if trainer.uses_cores:
+        if trainer.uses_cores and not self._is_trainer_given:
             rng = random.Random(self.seed)
             trainer.settle_precision(
                 [self.space.architecture(self.space.sample(rng)) for _ in range(TRIED)]
@@ -239,6 +240,9 @@ class Search:
         record, space = self._folder.read()
         if self.recipe.precision == "auto":  # was settled when the study was made
             self.recipe = replace(self.recipe, precision=record.recipe.precision)
+            if isinstance(self._trainer, TorchTrainer):  # an estimate has made it
+                asked = replace(self._trainer.recipe, precision=self.recipe.precision)
+                self._trainer = self._trainer.with_recipe(asked)
         there = self._record(record.reference_cost, record.data.normalisation)
         differences = record.differences(there)
         if space != self.space:
