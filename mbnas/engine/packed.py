@@ -58,6 +58,7 @@ class PackedEngine:
         self._jobs: deque[Future[Outcome]] = deque()
         self._said: queue.SimpleQueue[tuple[int, Epoch] | None] = queue.SimpleQueue()
         self._closing = False
+        self._measuring = False
 
     @property
     def capacity(self) -> int:
@@ -94,6 +95,7 @@ class PackedEngine:
 
     def _measure(self, job: Measure) -> Outcome:
         start = time.perf_counter()
+        self._measuring = True
         try:
             if isinstance(self._meter, MeasuringProcess):
                 self._meter.submit(job.architecture, self._classes)
@@ -101,7 +103,14 @@ class PackedEngine:
             (latency,) = self._meter.measure([job.architecture], self._classes)
         except TRIAL_FAILURES as error:
             return Failed.of(job.trial, error, time.perf_counter() - start)
+        finally:
+            self._measuring = False
         return Measured(job.trial, latency, time.perf_counter() - start)
+
+    def _waits(self) -> None:
+        """Somebody keeps a training from the cores; its own measurements are no news."""
+        if not self._measuring:
+            self._on_wait()
 
     def _train(self, job: Train) -> Outcome:
         start = time.perf_counter()
@@ -121,7 +130,7 @@ class PackedEngine:
                 self._classes,
                 on_epoch=self._epoch_ended,
                 on_step=self._go_on,
-                on_wait=self._on_wait,
+                on_wait=self._waits,
             )
 
     def _epoch_ended(self, trial: int, epoch: Epoch) -> None:

@@ -81,7 +81,7 @@ class TrainingRun:
             self._members = torch.bincount(validation.labels, minlength=classes)
 
     def epoch(self, on_step: Callable[[], None] = no_step) -> Epoch:
-        """One more epoch; before each of its steps, `on_step` is called.
+        """One more epoch; `on_step` is called before each of its steps and batches evaluated.
 
         Raises:
             NonFiniteLossError: the loss is no number any more.
@@ -97,7 +97,7 @@ class TrainingRun:
             with self._turn:
                 self.steps.advance()
         with self._turn:
-            right, loss_there = self._right(), self.steps.epoch_loss()
+            right, loss_there = self._right(on_step), self.steps.epoch_loss()
         loss = float(loss_there)  # the first word from the device since the epoch began
         if not math.isfinite(loss):
             raise NonFiniteLossError(f"epoch {number}: the training loss is {loss}")
@@ -139,7 +139,7 @@ class TrainingRun:
             return state_arrays(self.network)
 
     @torch.inference_mode()
-    def _right(self) -> Tensor:
+    def _right(self, on_step: Callable[[], None]) -> Tensor:
         """How many images of each class are classified correctly, on the device.
 
         In float32, as the exported file computes.
@@ -148,6 +148,7 @@ class TrainingRun:
         right = torch.zeros(self._classes, dtype=torch.int64, device=self._device)
         with self.steps.averaged():
             for images, labels in self._validation.batches(self._resolution, EVALUATION_BATCH):
+                on_step()
                 hit = self.network(images).argmax(1) == labels
                 right.index_add_(0, labels, hit.long())
         return right

@@ -116,7 +116,8 @@ class Trainer(Protocol):
         Args:
             assignment: What to train.
             on_epoch: Hears of every epoch as it ends.
-            on_step: Called before every step of a training that uses the cores; may wait.
+            on_step: Called before every step of a training that uses the cores, and before every
+                batch that it evaluates; may wait.
 
         Raises:
             NonFiniteLossError: the loss is no number any more.

@@ -7,6 +7,7 @@ import multiprocessing
 import platform
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -341,7 +342,11 @@ def test_a_measuring_process_ends_with_its_parent() -> None:
 
 
 @every_engine
-def test_a_training_on_the_cores_lets_measurements_in_between_its_steps(make: Make) -> None:
+def test_a_training_on_the_cores_lets_measurements_in_between_its_steps(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Locks of its own: who else measures on this machine must not come in between.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     measured = threading.Event()
 
     def measure() -> None:
