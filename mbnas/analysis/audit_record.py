@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mbnas.data import Dataset
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
+from mbnas.search.folder import held_folder
 from mbnas.search.objectives import QUALITIES
 from mbnas.search.record import package_versions
 from mbnas.space import SearchSpace
@@ -136,15 +136,7 @@ def held(folder: Path, record: AuditRecord) -> Iterator[None]:
         StudyError: it is in use, cannot be written, or holds another audit.
     """
     file = folder / "audit.json"
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise StudyError(f"{folder}: another audit is running there; wait for it") from None
-    except OSError as error:
-        raise StudyError(f"{folder}: cannot be written ({error.strerror})") from None
-    try:
+    with held_folder(folder, "another audit is running there"):
         if file.exists():
             differences = read_audit_record(file).differences(record)
             if differences:
@@ -155,5 +147,3 @@ def held(folder: Path, record: AuditRecord) -> Iterator[None]:
         else:
             write_atomically(file, record.model_dump_json(indent=1).encode())
         yield
-    finally:
-        lock.release()

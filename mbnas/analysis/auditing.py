@@ -12,7 +12,7 @@ from mbnas.analysis.audit import Audit, Sampled, audited
 from mbnas.analysis.audit_record import AuditPlan, AuditRecord, held
 from mbnas.analysis.trainings import Done, Trainings, Wanted
 from mbnas.data import Dataset
-from mbnas.engine import make_engine
+from mbnas.engine import make_engine, make_trainer
 from mbnas.errors import StudyError
 from mbnas.measure.latency import OrtLatencyMeter
 from mbnas.network import Architecture
@@ -88,7 +88,12 @@ def audit(
         conduct = _Conduct(
             folder=folder,
             # Made when something is left to train: reading the images takes its time.
-            trainer=lambda: trainer or _trainer(space, data, recipe, device, observer),
+            trainer=lambda: (
+                trainer
+                or make_trainer(
+                    data, space.resolutions[-1], recipe, device, observer.images_decoded
+                )
+            ),
             recipe=recipe,
             classes=len(data.classes),
             pack=pack,
@@ -172,22 +177,3 @@ def _drawn(space: SearchSpace, plan: AuditPlan) -> list[Architecture]:
         if len(found) == plan.networks:
             return list(found.values())
     raise StudyError(f"{space.name}: has fewer than {plan.networks} networks; ask for fewer")
-
-
-def _trainer(
-    space: SearchSpace,
-    data: Dataset,
-    recipe: Recipe,
-    device: str | None,
-    observer: AuditObserver,
-) -> TorchTrainer:
-    resolution = space.resolutions[-1]
-    return TorchTrainer(
-        data.decode("train", resolution, observer.images_decoded),
-        data.decode("validation", resolution, observer.images_decoded),
-        len(data.classes),
-        recipe,
-        flip=data.flip,
-        crop=data.crop,
-        device=device,
-    )

@@ -3,7 +3,7 @@
 from mbnas.engine.beside import MeasuringProcess
 from mbnas.engine.jobs import Engine, Failed, Job, Measure, Measured, Outcome, Train, Trained
 from mbnas.engine.local import LocalEngine
-from mbnas.engine.make import make_engine
+from mbnas.engine.make import make_engine, make_trainer
 from mbnas.engine.packed import PackedEngine
 from mbnas.engine.work import TRIAL_FAILURES
 
@@ -21,4 +21,5 @@ __all__ = [
     "Train",
     "Trained",
     "make_engine",
+    "make_trainer",
 ]

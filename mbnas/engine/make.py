@@ -1,20 +1,53 @@
-"""The engine that suits a trainer."""
+"""The trainer of a data set, and the engine that suits it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from mbnas.data import Dataset
 from mbnas.engine.beside import MeasuringProcess
 from mbnas.engine.jobs import Engine
 from mbnas.engine.local import LocalEngine
 from mbnas.engine.packed import PackedEngine
 from mbnas.measure.cores import usable_cores
 from mbnas.measure.latency import LatencyMeter
+from mbnas.training.recipe import Recipe
 from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Trainer
 
 PACK_ON_GPU = 4
 MOST_ON_CPU = 4
+
+
+def make_trainer(
+    data: Dataset,
+    resolution: int,
+    recipe: Recipe,
+    device: str | None,
+    progress: Callable[[int, int], None],
+) -> TorchTrainer:
+    """A trainer on a data set's train and validation parts.
+
+    Args:
+        data: The images.
+        resolution: To which they are decoded, the largest that is trained at.
+        recipe: How to train.
+        device: Where; None takes a GPU where there is one.
+        progress: Hears of images decoded, of images in a part.
+
+    Raises:
+        DataError: images that cannot be read.
+        BuildError: a device that is not there.
+    """
+    return TorchTrainer(
+        data.decode("train", resolution, progress),
+        data.decode("validation", resolution, progress),
+        len(data.classes),
+        recipe,
+        flip=data.flip,
+        crop=data.crop,
+        device=device,
+    )
 
 
 def make_engine(

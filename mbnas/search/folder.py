@@ -117,20 +117,8 @@ class StudyFolder:
             StudyError: another search holds it, or the folder is no place for a study.
         """
         self._check_place()
-        lock = FileLock(self.path / ".lock", timeout=0)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            raise StudyError(
-                f"{self.path}: another search is running on this study; wait for it or stop it"
-            ) from None
-        except OSError as error:
-            raise StudyError(f"{self.path}: cannot be written ({error.strerror})") from None
-        try:
+        with held_folder(self.path, "another search is running on this study"):
             yield
-        finally:
-            lock.release()
 
     def _check_place(self) -> None:
         """Refuses a folder of somebody's own, before anything is put into it."""
@@ -206,6 +194,31 @@ class StudyFolder:
             for file in self.trials.glob(f"*/{pattern}"):
                 if file.parent.name.isdecimal() and file.parent.name not in kept:
                     file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held_folder(path: Path, busy: str) -> Iterator[None]:
+    """Holds a folder, made if it is not there, for this process alone, however that ends.
+
+    Args:
+        path: The folder.
+        busy: Why it cannot be had, if another process holds it.
+
+    Raises:
+        StudyError: it is held, or cannot be written.
+    """
+    lock = FileLock(path / ".lock", timeout=0)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise StudyError(f"{path}: {busy}; wait for it or stop it") from None
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be written ({error.strerror})") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from optuna.samplers import BaseSampler
 
 from mbnas.data import Dataset
-from mbnas.engine import MeasuringProcess, make_engine
+from mbnas.engine import MeasuringProcess, make_engine, make_trainer
 from mbnas.errors import StudyError
 from mbnas.measure.host import this_host
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
@@ -212,15 +212,12 @@ class Search:
 
     def _ready_trainer(self, observer: Observer) -> Trainer:
         if self._trainer is None:
-            resolution = self.space.resolutions[-1]
-            self._trainer = TorchTrainer(
-                self.data.decode("train", resolution, observer.images_decoded),
-                self.data.decode("validation", resolution, observer.images_decoded),
-                len(self.data.classes),
+            self._trainer = make_trainer(
+                self.data,
+                self.space.resolutions[-1],
                 self.recipe,
-                flip=self.data.flip,
-                crop=self.data.crop,
-                device=self._device,
+                self._device,
+                observer.images_decoded,
             )
         return self._trainer
 

@@ -1,6 +1,7 @@
 """Brief training of candidates, on a CPU or a GPU. Imported file by file.
 
     recipe       how to train, as data; `recipe_file` reads one
+    device       which one trains, and what it has
     images       one part of the data as tensors on the device
     allocation   memory that the CPU keeps between steps
     augmentation what a batch goes through on its way into the network

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import hashlib
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,24 +13,17 @@ from dataclasses import replace
 
 import torch
 
-from mbnas.errors import BuildError
 from mbnas.network import Architecture, costs
 from mbnas.training.allocation import kept_memory
 from mbnas.training.augmentation import Augmentation
 from mbnas.training.checkpoint import read_checkpoint, write_checkpoint
+from mbnas.training.device import choose_device, free_bytes, lacks_memory, usual_precision
 from mbnas.training.images import ImageTensors, LabelledImages, Normalisation
 from mbnas.training.recipe import Precision, Recipe
 from mbnas.training.run import TrainingRun
 from mbnas.training.steps import STEPS_BEFORE_CAPTURE
 from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Training, Weights, no_step
 
-NO_MEMORY = (
-    "DefaultCPUAllocator",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-)
-"""What names a lack of memory in those of torch's errors that have no type of their own."""
 MACS_PER_THREAD = 5e8
 """Work in one step's forward pass that keeps a CPU thread busy. Below it, threads spend their time
 waiting for each other: digits-sized networks train several times slower on two busy cores than
@@ -85,7 +77,7 @@ class TorchTrainer:
             self._train = ImageTensors(train, self.normalisation, self.device)
             self._validation = ImageTensors(validation, self.normalisation, self.device)
         self._wait()  # other streams will read them
-        self._free_bytes = _free_bytes(self.device)
+        self._free_bytes = free_bytes(self.device)
 
     def with_recipe(self, recipe: Recipe) -> TorchTrainer:
         """A trainer by another recipe that shares this one's images."""
@@ -185,7 +177,7 @@ class TorchTrainer:
             return self._step_seconds(self._run(architecture, 0, None))
 
     def _set_recipe(self, recipe: Recipe) -> None:
-        self.recipe = replace(recipe, precision=_precision(recipe.precision, self.device))
+        self.recipe = replace(recipe, precision=usual_precision(recipe.precision, self.device))
         self._augmentation = Augmentation(
             flip=self._flip and recipe.flip,
             crop=self._crop and recipe.crop,
@@ -249,7 +241,7 @@ class TorchTrainer:
         try:
             yield
         except RuntimeError as error:
-            if not _lacks_memory(error):
+            if not lacks_memory(error):
                 raise
             reason = str(error).partition("\n")[0]
             raise OutOfMemoryError(f"training on {self.device}: {reason}") from None
@@ -278,45 +270,3 @@ def _digest(weights: Weights | None) -> str | None:
         digest.update(name.encode())
         digest.update(value.tobytes())
     return digest.hexdigest()[:16]
-
-
-def choose_device(name: str | None) -> torch.device:
-    """The named device, or a GPU where there is one, else the CPU.
-
-    Raises:
-        BuildError: the named device is not there.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise BuildError(f'device "{name}": not to be had here ({reason}); try cpu') from None
-    return device
-
-
-def _lacks_memory(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came of, is a lack of memory."""
-    if error is None:
-        return False
-    named = any(words in str(error) for words in NO_MEMORY)
-    return named or isinstance(error, torch.OutOfMemoryError) or _lacks_memory(error.__context__)
-
-
-def _precision(asked: Precision, device: torch.device) -> Precision:
-    if asked != "auto":
-        return asked
-    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-        return "bfloat16"
-    return "float32"
-
-
-def _free_bytes(device: torch.device) -> float:
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):  # not every system tells
-        return 4e9

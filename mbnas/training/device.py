@@ -1,0 +1,62 @@
+"""The device that trains: which, what it is good at, and how it says that its memory is full."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from mbnas.errors import BuildError
+from mbnas.training.recipe import Precision
+
+NO_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""What names a lack of memory in those of torch's errors that have no type of their own."""
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The named device, or a GPU where there is one, else the CPU.
+
+    Raises:
+        BuildError: the named device is not there.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BuildError(f'device "{name}": not to be had here ({reason}); try cpu') from None
+    return device
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came of, is a lack of memory."""
+    if error is None:
+        return False
+    named = any(words in str(error) for words in NO_MEMORY)
+    return named or isinstance(error, torch.OutOfMemoryError) or lacks_memory(error.__context__)
+
+
+def usual_precision(asked: Precision, device: torch.device) -> Precision:
+    """The precision asked for; of `auto`, what the device is sure to gain by."""
+    if asked != "auto":
+        return asked
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bfloat16"
+    return "float32"
+
+
+def free_bytes(device: torch.device) -> float:
+    """Memory of the device that is free just now."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # not every system tells
+        return 4e9
