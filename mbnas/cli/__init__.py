@@ -20,6 +20,7 @@ VERBS = {
     "bench": "time networks on this machine, side by side, and see where the time goes",
     "calibrate": "learn to predict the latencies of a space on this machine",
     "audit": "see how brief a training may be and still put networks in the right order",
+    "simulate": "replay searches on a table of known results, and compare samplers",
     "report": "write a study's report, one HTML file",
     "export": "take a network home: ONNX, weights, architecture, card",
 }

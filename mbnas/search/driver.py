@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from numpy.typing import NDArray
-from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
 from mbnas.engine import Engine, Failed, Measure, Measured, Outcome, Train, Trained
@@ -28,7 +28,7 @@ from mbnas.search.front import broken_limit, front, hypervolume, points
 from mbnas.search.objectives import Limit
 from mbnas.search.record import StudyRecord
 from mbnas.search.samplers import SamplerSource, derived_seed
-from mbnas.search.stopping import Stopping
+from mbnas.search.stopping import Stop, Stopping
 from mbnas.search.study import RESULT, broken_off, read_trials
 from mbnas.search.trial import Trial
 from mbnas.search.warm_start import Start, kept_weights, nearest_weights
@@ -119,12 +119,10 @@ class Driver:
     def _ask(self) -> optuna.Trial:
         self.study.sampler = self.samplers.for_trial(self._asked)
         self._asked += 1
-        return self.study.ask(self._distributions())
-
-    def _distributions(self) -> dict[str, Any]:
-        return {
-            choice.name: CategoricalDistribution(choice.labels) for choice in self.space.choices
-        }
+        with warnings.catch_warnings():
+            # Optuna's GP says so of networks that were refused before their cost was measured.
+            warnings.filterwarnings("ignore", message="Clip non-finite values")
+            return self.study.ask(self.samplers.distributions)
 
     def _reattached(self, number: int) -> optuna.Trial:
         """A trial that was broken off, choices that it lacks drawn as they would have been."""
@@ -183,6 +181,12 @@ class Driver:
                 if broken is not None:
                     self._close(replace(trial, reason=_said(broken, trial)))
                     return
+                stop = None
+                if self.stopping is not None:
+                    stop = self.stopping.before_training(trial, self._trials)
+                if stop is not None:
+                    self._close(_given_up(trial, "untrained", stop))
+                    return
                 self._begin_training(trial)
             case Trained():
                 trial = replace(
@@ -238,12 +242,12 @@ class Driver:
         entry.asked.set_user_attr(
             CURVE, [[one.epoch, one.loss, one.accuracy] for one in trial.curve]
         )
-        reason = None
+        stop = None
         # After a kill, a training is taken up beyond the rung that it was asked to.
         if self.stopping is not None and len(trial.curve) in self.record.recipe.stops:
-            reason = self.stopping.reason(trial, self._trials)
-        if reason is not None:
-            self._close(replace(trial, status="stopped", reason=reason))
+            stop = self.stopping.at_rung(trial, self._trials)
+        if stop is not None:
+            self._close(_given_up(trial, "stopped", stop))
             return
         assert entry.assignment is not None
         done = len(trial.curve)
@@ -275,15 +279,18 @@ class Driver:
         told = set(self.study.get_trials(deepcopy=False)[asked.number].constraints)  # by a kill
         for limit in self.record.goals.limits:
             value = trial.bound(limit.quantity)
-            if value is not None and limit.quantity not in told:
+            if limit.quantity not in told:
                 # As a share of the limit, so that limits in bytes and milliseconds weigh alike.
-                asked.set_constraint(limit.quantity, value / limit.most - 1)
+                # All or none, Optuna's GP insists: what is not known counts as neither way.
+                asked.set_constraint(
+                    limit.quantity, 0.0 if value is None else value / limit.most - 1
+                )
         if trial.accuracy is not None or broken_limit(trial, self.record.goals.limits) is not None:
             self.study.tell(asked, self._values(trial))
         else:
             # Of what was stopped, Optuna takes no values when there are two objectives.
-            stopped = self._origin(trial).status == "stopped"
-            self.study.tell(asked, state=TrialState.PRUNED if stopped else TrialState.FAIL)
+            failed = self._origin(trial).status == "failed"
+            self.study.tell(asked, state=TrialState.FAIL if failed else TrialState.PRUNED)
         self._trials.append(trial)
         self._known.setdefault(trial.architecture.id, trial)
         kept = [member.number for member in front(self._trials, self.record.goals)]
@@ -314,6 +321,12 @@ class Driver:
                 self._evaluated, self._evaluated - self._before, self._elapsed
             ),
         )
+
+
+def _given_up(trial: Trial, status: Literal["untrained", "stopped"], stop: Stop) -> Trial:
+    return replace(
+        trial, status=status, reason=stop.reason, expected_accuracy=stop.expected_accuracy
+    )
 
 
 def _said(limit: Limit, trial: Trial) -> str:

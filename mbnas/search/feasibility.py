@@ -13,14 +13,12 @@ from mbnas.errors import StudyError
 from mbnas.measure.latency import LatencyMeter
 from mbnas.measure.predictor import Predictor
 from mbnas.network import Architecture, costs
+from mbnas.search.foresight import rough_ms
 from mbnas.search.objectives import ARITHMETIC_COSTS, Limit
 from mbnas.space import Params, SearchSpace
 
 SAMPLE = 300
 MEASURED = 12
-MACS_PER_MS = 2e7
-MS_PER_NODE = 0.004
-"""What one core roughly does, to put networks in order before any is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ class FeasibilityCheck:
             if self.predictor is not None:
                 return float(self.predictor.predict([architecture])[0])
             graph = architecture.lower(self.classes)
-            return costs(graph).macs / MACS_PER_MS + len(graph.nodes) * MS_PER_NODE
+            return rough_ms(costs(graph).macs, len(graph.nodes))
 
         points = sorted(points, key=estimate)
         least = self._descend(points[0], estimate)

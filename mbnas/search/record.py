@@ -16,7 +16,7 @@ from mbnas.search.objectives import Goals
 from mbnas.training.images import Normalisation
 from mbnas.training.recipe import Recipe
 
-SCHEMA = 3
+SCHEMA = 4
 _PACKAGES = ("mbnas", "torch", "torchvision", "optuna", "onnx", "onnxruntime", "numpy")
 
 
@@ -49,6 +49,7 @@ class StudyRecord(BaseModel):
     created: datetime
     seed: int
     sampler: str
+    stopping: str
     data: DataRecord
     goals: Goals
     recipe: Recipe
@@ -75,6 +76,7 @@ class StudyRecord(BaseModel):
             "objective": (self.goals.cost, other.goals.cost),
             "limits": (_limits(self.goals), _limits(other.goals)),
             "sampler": (self.sampler, other.sampler),
+            "stopping": (self.stopping, other.stopping),
             "threads": (self.threads, other.threads),
             "warm start": (self.warm_start, other.warm_start),
             # Latencies of two machines do not belong on one front.

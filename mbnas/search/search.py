@@ -23,10 +23,11 @@ from mbnas.search.driver import Driver
 from mbnas.search.events import Observer
 from mbnas.search.feasibility import Feasibility, FeasibilityCheck
 from mbnas.search.folder import StudyFolder
+from mbnas.search.foresight import Foresight
 from mbnas.search.objectives import ARITHMETIC_COSTS, Goals, Limit, Objective, maximize, minimize
 from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
-from mbnas.search.samplers import SamplerSource
-from mbnas.search.stopping import Stopping
+from mbnas.search.samplers import DEFAULT_SAMPLER, SamplerSource, check_sampler
+from mbnas.search.stopping import FrontReach, Stopping
 from mbnas.search.study import Study, open_study
 from mbnas.space import SearchSpace
 from mbnas.training.images import Normalisation
@@ -66,7 +67,8 @@ class Search:
             `latency_ms`.
         limits: Hard bounds beside those of the objectives.
         study: The study's folder. One that is there already goes on where it stopped.
-        sampler: `nsga2`, `tpe`, `random`, or any sampler object of Optuna's.
+        sampler: `known_cost`, which models accuracy alone, `local`, `nsga2`, `tpe`, `gp`, `random`,
+            or any sampler object of Optuna's.
         recipe: How candidates are trained; by default `Recipe.for_images`, by the number and
             size of the images.
         seed: Of sampling and training.
@@ -77,7 +79,8 @@ class Search:
         predictor: Predicts latencies, so that networks far above a limit are not even measured;
             `mbnas.find_calibration(space, classes, threads)` has one after `mbnas calibrate`.
         pack: Networks trained at once; by default one a core, at most four, and on a GPU four.
-        stopping: Stops trials at the recipe's rungs; by default none is stopped.
+        stopping: True stops trials, at the recipe's rungs or before any training, that would not
+            reach the front even with luck (`FrontReach`); or a rule of your own.
         warm_start: Begin each training with the weights of the most similar network that is
             still kept. Quicker to learn; what a network reaches then depends on its forerunners.
 
@@ -93,7 +96,7 @@ class Search:
         study: str | Path,
         objectives: Sequence[Objective] | None = None,
         limits: Sequence[Limit] = (),
-        sampler: str | BaseSampler = "nsga2",
+        sampler: str | BaseSampler = DEFAULT_SAMPLER,
         recipe: Recipe | None = None,
         seed: int = 0,
         device: str | None = None,
@@ -102,7 +105,7 @@ class Search:
         meter: LatencyMeter | None = None,
         predictor: Predictor | None = None,
         pack: int | None = None,
-        stopping: Stopping | None = None,
+        stopping: Stopping | bool = True,
         warm_start: bool = False,
     ) -> None:
         if pack is not None and pack < 1:
@@ -113,7 +116,8 @@ class Search:
         self.goals = Goals.of(objectives or [maximize("accuracy"), minimize("latency_ms")], limits)
         self.seed = seed
         self._folder = StudyFolder(study)
-        self._samplers = SamplerSource(sampler, seed)
+        self._sampler_name = check_sampler(sampler)
+        self._sampler = sampler
         self._device = device
         self._trainer = trainer
         self._is_trainer_given = trainer is not None
@@ -165,6 +169,7 @@ class Search:
                 self._pack,
                 observer.waits_for_cores,
             )
+            foresight = Foresight(self.space, len(self.data.classes), self.goals, self._predictor)
             with contextlib.closing(engine):
                 Driver(
                     folder=self._folder,
@@ -172,13 +177,20 @@ class Search:
                     space=self.space,
                     study=self._folder.optuna_study(record.name, record.goals.quantities),
                     engine=engine,
-                    samplers=self._samplers,
+                    samplers=SamplerSource(
+                        self._sampler, foresight.setting(record.reference, self.seed)
+                    ),
                     observer=observer,
                     budget=budget,
                     predictor=self._predictor,
-                    stopping=self._stopping,
+                    stopping=self._rule(foresight),
                 ).run()
         return open_study(self._folder.path)
+
+    def _rule(self, foresight: Foresight) -> Stopping | None:
+        if isinstance(self._stopping, bool):
+            return FrontReach(self.goals, foresight) if self._stopping else None
+        return self._stopping
 
     def feasibility(self) -> list[Feasibility]:
         """For every limit, how much of the space is within it, and what is cheapest."""
@@ -255,7 +267,8 @@ class Search:
             name=self._folder.path.resolve().name,
             created=now(),
             seed=self.seed,
-            sampler=self._samplers.name,
+            sampler=self._sampler_name,
+            stopping=_rule_name(self._stopping),
             data=DataRecord(
                 spec=self.data.spec,
                 classes=self.data.classes,
@@ -294,3 +307,9 @@ class Search:
             return float(getattr(costs(costly.lower(classes)), by))
         (latency,) = self._meter.measure([costly], classes)
         return float(getattr(latency, self.goals.cost))
+
+
+def _rule_name(stopping: Stopping | bool) -> str:
+    if isinstance(stopping, bool):
+        return FrontReach.__name__ if stopping else "none"
+    return type(stopping).__name__

@@ -1,21 +1,185 @@
-"""Whether a trial is worth going on with, asked at each rung."""
+"""Whether a trial is worth going on with, asked before its training and at each rung.
+
+Optuna prunes no trial of a study with two objectives. Here the second objective, the cost, is
+known before the training, so that the question becomes one of accuracy alone: may this network
+still come to be more accurate than all that are as cheap?
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from mbnas.sampling.points import Points
+from mbnas.sampling.process import GaussianProcess
+from mbnas.sampling.view import View
+from mbnas.search.foresight import Foresight, observed
+from mbnas.search.front import broken_limit
+from mbnas.search.objectives import Goals
 from mbnas.search.trial import Trial
+
+FEWEST_CURVES = 10
+"""Finished curves before any trial is stopped."""
+FEWEST_BEFORE_TRAINING = 20
+"""Trained networks before any other is left untrained."""
+CHANCE = 0.05
+"""A trial is stopped where its chance of reaching the front is below this, at a rung."""
+CHANCE_BEFORE_TRAINING = 0.01
+LEAST_ERROR = 1e-3
+"""Errors below this count as this: the last images of a validation part decide little."""
+PRIOR_CURVES = 2.0
+"""Weight, in curves, of the belief that errors shrink alike from a rung to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A trial is not worth going on with.
+
+    Attributes:
+        reason: Why, in words.
+        expected_accuracy: What it would likely have come to.
+    """
+
+    reason: str
+    expected_accuracy: float
 
 
 class Stopping(Protocol):
     """A rule by which trials are stopped."""
 
-    def reason(self, trial: Trial, finished: Sequence[Trial]) -> str | None:
-        """Why a trial that has come to a rung is stopped; None lets it go on.
+    def before_training(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:
+        """Why a trial whose latency is measured is not trained; None lets it go on.
 
         Args:
-            trial: Its latency is measured, its curve ends at the rung.
+            trial: Nothing of it is trained yet.
             finished: All trials on record, in the order in which they ended.
         """
         ...
+
+    def at_rung(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:
+        """Why a trial that has come to a rung is stopped; None lets it go on.
+
+        Args:
+            trial: Its curve ends at the rung.
+            finished: All trials on record, in the order in which they ended.
+        """
+        ...
+
+
+class FrontReach:
+    """Stops a trial that even with luck would not reach the front at its measured cost.
+
+    Before the training, luck is judged by a Gaussian process of the networks' accuracies; at a
+    rung, by how finished trainings went on from there. Accuracies are taken by the logarithm of
+    the error, on which an error of 2% differs from one of 1% as 20% from 10%.
+
+    Args:
+        goals: What is optimised and limited.
+        foresight: What is known of networks; None trains every network to its first rung.
+    """
+
+    def __init__(self, goals: Goals, foresight: Foresight | None = None) -> None:
+        self._goals = goals
+        self._foresight = foresight
+        self._view: View | None = None
+
+    def before_training(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:
+        """Nothing is trained that lies far below the front by all that is known."""
+        trained = self._trained(finished)
+        to_beat = self._to_beat(trial, trained)
+        if self._foresight is None or to_beat is None or len(trained) < FEWEST_BEFORE_TRAINING:
+            return None
+        if self._view is None:
+            self._view = View(Points(self._foresight.distributions), self._foresight.knowns())
+        view = self._view
+        said = [(one, observed(one, self._goals)) for one in finished]
+        usable = [(one, it.values[0]) for one, it in said if it and math.isfinite(it.values[0])]
+        rows = np.array([view.points.row(one.params) for one, _ in usable])
+        process = GaussianProcess(
+            view.exact(rows).features, log_error(np.array([value for _, value in usable]))
+        )
+        own = view.exact(view.points.row(trial.params)[None, :])
+        mean, deviation = process.predict(own.features)
+        spread = math.hypot(float(deviation[0]), process.noise)
+        return self._verdict(
+            trial, to_beat, float(mean[0]), spread, len(trained), CHANCE_BEFORE_TRAINING
+        )
+
+    def at_rung(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:
+        """Of the finished trainings, how many went on to as little error as this one needs?"""
+        trained = self._trained(finished)
+        to_beat = self._to_beat(trial, trained)
+        epoch = len(trial.curve)
+        curves = [one.curve for one in trained if len(one.curve) > epoch]
+        if to_beat is None or len(curves) < FEWEST_CURVES:
+            return None
+        then = log_error(np.array([self._accuracy(curve[epoch - 1]) for curve in curves]))
+        last = log_error(np.array([self._accuracy(curve[-1]) for curve in curves]))
+        now = float(log_error(np.array([self._accuracy(trial.curve[-1])]))[0])
+        mean, spread = _continued(then, last, now)
+        return self._verdict(trial, to_beat, mean, spread, len(curves), CHANCE)
+
+    def _verdict(
+        self, trial: Trial, to_beat: Trial, mean: float, spread: float, known: int, chance: float
+    ) -> Stop | None:
+        """Stops a trial whose chance of an error below that of the one to beat is too small."""
+        luck = float(student.ppf(1 - chance, max(1, known - 2)))
+        best = 1 - math.exp(mean - luck * spread)
+        level = to_beat.value(self._goals.quality) or 0.0
+        if best >= level:
+            return None
+        cost = f"{self._goals.cost} {trial.value(self._goals.cost):.4g}"
+        when = f"after {len(trial.curve)} epochs" if trial.curve else "before any training"
+        reason = (
+            f"{when}: {self._goals.quality} {best:.4f} at best, with {cost}; trial"
+            f" {to_beat.number} is as cheap and has {level:.4f} (by {known} trained networks)"
+        )
+        return Stop(reason, max(0.0, 1 - math.exp(mean)))
+
+    def _trained(self, finished: Sequence[Trial]) -> list[Trial]:
+        return [one for one in finished if one.status == "trained" and one.curve]
+
+    def _to_beat(self, trial: Trial, trained: Sequence[Trial]) -> Trial | None:
+        """The most accurate network that costs no more."""
+        cost = trial.value(self._goals.cost)
+        cheaper = [
+            (one.value(self._goals.quality) or 0.0, one)
+            for one in trained
+            if broken_limit(one, self._goals.limits) is None
+            and cost is not None
+            and (one.value(self._goals.cost) or math.inf) <= cost
+        ]
+        return max(cheaper, key=lambda pair: pair[0], default=(0.0, None))[1]
+
+    def _accuracy(self, epoch: object) -> float:
+        return float(getattr(epoch, self._goals.quality))
+
+
+def log_error(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logarithm of the error, floored where single images decide."""
+    return np.asarray(np.log(np.maximum(1 - accuracy, LEAST_ERROR)))
+
+
+def _continued(
+    then: NDArray[np.float64], last: NDArray[np.float64], now: float
+) -> tuple[float, float]:
+    """Where a curve that stands at `now` ends, and the deviation of that, by a regression.
+
+    Its slope is drawn towards 1, at which all errors shrink by the same share.
+    """
+    middle = float(then.mean())
+    gained = last - then
+    ridge = PRIOR_CURVES * max(float(then.var()), 1e-6)
+    off = then - middle
+    squares = float(off @ off) + ridge
+    slope = float(off @ (gained - gained.mean())) / squares
+    residuals = gained - gained.mean() - slope * off
+    variance = float(residuals @ residuals) / max(1, len(then) - 2)
+    mean = now + float(gained.mean()) + slope * (now - middle)
+    return mean, math.sqrt(variance * (1 + 1 / len(then) + (now - middle) ** 2 / squares))

@@ -39,6 +39,8 @@ class Trial:
         status: How the trial ended.
         reason: Why it is untrained, stopped or failed; None otherwise.
         accuracy: Validation accuracy after the last epoch; None where it was not trained through.
+        expected_accuracy: What a stopped or, by the models, untrained network would likely have
+            come to, of the accuracy searched for.
         started_from: Number of the trial whose weights it began with; None for fresh ones.
         latency: The measured distribution; None where it was not measured.
         predicted_ms: The predicted `latency_ms`; None without a predictor.
@@ -59,6 +61,7 @@ class Trial:
     status: Status
     reason: str | None = None
     accuracy: float | None = None
+    expected_accuracy: float | None = None
     latency: Latency | None = None
     predicted_ms: float | None = None
     costs: Costs

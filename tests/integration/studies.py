@@ -22,13 +22,15 @@ def digits() -> Dataset:
 
 
 def fake_search(study: Path, **changes: Any) -> Search:
-    """A search in which nothing is trained or timed."""
+    """A search in which nothing is trained, timed or stopped."""
     settings: dict[str, Any] = {
         "space": tiny_space(),
         "data": digits(),
         "study": study,
         "trainer": FakeTrainer(),
         "meter": FakeLatencyMeter(),
+        "sampler": "nsga2",
+        "stopping": False,
         **changes,
     }
     return Search(**settings)

@@ -19,6 +19,7 @@ from mbnas.engine import PackedEngine
 from mbnas.errors import StudyError
 from mbnas.search import Search, Trial, maximize, minimize, open_study
 from mbnas.search.driver import CURVE
+from mbnas.search.stopping import Stop
 from mbnas.search.warm_start import shared_parameters
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
 from mbnas.training.recipe import Recipe
@@ -33,11 +34,16 @@ class StopEverySecond:
     def __init__(self) -> None:
         self.asked: list[tuple[int, int]] = []
 
-    def reason(self, trial: Trial, finished: Sequence[Trial]) -> str | None:
+    def before_training(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:
+        assert trial.latency is not None
+        assert not trial.curve
+        return Stop("hopeless", 0.25) if trial.number % 5 == 4 else None
+
+    def at_rung(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:
         assert trial.latency is not None
         self.asked.append((trial.number, len(trial.curve)))
         hopeless = trial.number % 2 == 1 and len(trial.curve) == 2
-        return "no use" if hopeless else None
+        return Stop("no use", 0.5) if hopeless else None
 
 
 def test_trials_are_asked_about_at_their_rungs_and_may_be_stopped(tmp_path: Path) -> None:
@@ -47,19 +53,27 @@ def test_trials_are_asked_about_at_their_rungs_and_may_be_stopped(tmp_path: Path
     )
     study = search.run(trials=10)
     own = [trial for trial in study.trials if trial.status != "reused"]
-    assert stopping.asked == [(trial.number, rung) for trial in own for rung in (1, 2)]
+    begun = [trial for trial in own if trial.number % 5 != 4]
+    assert stopping.asked == [(trial.number, rung) for trial in begun for rung in (1, 2)]
     for trial in own:
-        if trial.number % 2:
+        if trial not in begun:
+            assert (trial.status, trial.reason) == ("untrained", "hopeless")
+            assert (trial.expected_accuracy, trial.curve) == (0.25, ())
+        elif trial.number % 2:
             assert (trial.status, trial.reason, trial.accuracy) == ("stopped", "no use", None)
+            assert trial.expected_accuracy == 0.5
             assert len(trial.curve) == 2
         else:
             assert (trial.status, len(trial.curve)) == ("trained", 3)
     assert all(member.number % 2 == 0 for member in study.front)
     told = study.folder.optuna_study(study.record.name, study.record.goals.quantities)
+    assert {trial.status for trial in own} == {"trained", "untrained", "stopped"}
     for trial in own:
         frozen = told.get_trials(deepcopy=False)[trial.number]
-        expected = TrialState.PRUNED if trial.number % 2 else TrialState.COMPLETE
+        expected = TrialState.COMPLETE if trial.status == "trained" else TrialState.PRUNED
         assert frozen.state == expected
+    for trial in begun:
+        frozen = told.get_trials(deepcopy=False)[trial.number]
         assert [row[0] for row in frozen.user_attrs[CURVE]] == [1, 2]
     assert not list(study.folder.trials.glob("*/checkpoint*"))
 

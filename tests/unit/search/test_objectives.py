@@ -8,7 +8,7 @@ import pytest
 
 from mbnas.errors import StudyError
 from mbnas.search import Budget, Goals, Limit, maximize, minimize
-from mbnas.search.samplers import SamplerSource
+from mbnas.search.samplers import check_sampler
 
 
 def test_limits_of_objectives_and_others_come_together() -> None:
@@ -35,7 +35,7 @@ def test_limits_of_objectives_and_others_come_together() -> None:
             lambda: Goals.of([maximize("accuracy"), minimize("macs", limit=2)], [Limit("macs", 1)]),
             "given twice",
         ),
-        (lambda: SamplerSource("nsga", 0), 'did you mean "nsga2"'),
+        (lambda: check_sampler("nsga"), 'did you mean "nsga2"'),
         (lambda: Budget(None, None), "say how long"),
         (lambda: Budget(0, None), "at least 1"),
         (lambda: Budget(None, -1), "above 0"),
