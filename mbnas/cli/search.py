@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import mbnas
@@ -11,6 +12,7 @@ from mbnas.cli import INTERRUPTED
 from mbnas.cli.options import add_data, add_training, read_data, read_recipe
 from mbnas.cli.progress import progress
 from mbnas.cli.words import duration, front_table
+from mbnas.search import DEFAULT_SAMPLER, SAMPLERS
 
 _EPILOG = """\
 examples:
@@ -21,6 +23,8 @@ examples:
   mbnas search cifar_mobile --data folder:photos --recipe recipe.toml --maximize balanced_accuracy
 
 LIMIT  latency_ms=2, params=1e6, macs=5e7, size_bytes=4e6: networks above it are not trained.
+
+Networks that even with luck would not reach the front are not trained, or stopped at a rung.
 
 The study's folder keeps everything. Ctrl-C is safe at any time: the same command goes on.
 """
@@ -49,10 +53,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=_limit, action="append", default=[], help="hard bound, see below"
     )
     goals.add_argument("--threads", type=int, default=1, help="of a timed network (default 1)")
-    goals.add_argument("--sampler", default="nsga2", help="nsga2, tpe or random (default nsga2)")
+    goals.add_argument(
+        "--sampler",
+        default=DEFAULT_SAMPLER,
+        help=f"{', '.join(SAMPLERS)} (default {DEFAULT_SAMPLER})",
+    )
     goals.add_argument("--seed", type=int, default=0, help="of everything drawn (default 0)")
     add_data(parser)
     add_training(parser, epochs="for each network (default 5; more where images are few)")
+    parser.add_argument(
+        "--rungs",
+        type=_rungs,
+        metavar="N,...",
+        help="epochs after which a hopeless trial is stopped (default a quarter and half of all)",
+    )
+    parser.add_argument(
+        "--no-stopping", action="store_true", help="train every network that meets the limits"
+    )
     parser.add_argument(
         "--warm-start", action="store_true", help="begin with the weights of a similar network"
     )
@@ -69,6 +86,9 @@ def run(arguments: argparse.Namespace) -> int:
     space = mbnas.load_space(arguments.file)
     folder = arguments.study or Path("studies") / space.name
     data = read_data(arguments)
+    recipe = read_recipe(arguments, data, space)
+    if arguments.rungs is not None:
+        recipe = replace(recipe, rungs=arguments.rungs)
     search = mbnas.Search(
         space,
         data,
@@ -76,7 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         objectives=[mbnas.maximize(arguments.maximize), mbnas.minimize(arguments.minimize)],
         limits=arguments.limit,
         sampler=arguments.sampler,
-        recipe=read_recipe(arguments, data, space),
+        recipe=recipe,
+        stopping=not arguments.no_stopping,
         seed=arguments.seed,
         device=arguments.device,
         threads=arguments.threads,
@@ -145,6 +166,13 @@ def _limit(text: str) -> mbnas.Limit:
     except (ValueError, mbnas.StudyError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     raise argparse.ArgumentTypeError(f"{text}: write a cost and a number, such as latency_ms=2")
+
+
+def _rungs(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: write epochs, such as 1,3") from None
 
 
 def _seconds(text: str) -> float:

@@ -62,6 +62,7 @@ def facts(study: Study) -> list[Fact]:
         Fact("Training", _recipe(study)),
         Fact("Latency", _latency(study)),
         Fact("Trials", _statuses(study)),
+        Fact("Stopping", _stopping(study)),
         Fact(
             "Sampler",
             (
@@ -102,6 +103,21 @@ def _data(study: Study) -> Fact:
     return Fact("Data", lines)
 
 
+def _stopping(study: Study) -> tuple[str, ...]:
+    if study.record.stopping == "none":
+        return ("none: every network that met the limits was trained to its end",)
+    spared = sum(
+        study.record.recipe.epochs - len(trial.curve)
+        for trial in study.trials
+        if trial.expected_accuracy is not None and trial.status in ("stopped", "untrained")
+    )
+    return (
+        f"{study.record.stopping}, at epochs"
+        f" {', '.join(str(stop) for stop in study.record.recipe.stops[:-1]) or 'none'}",
+        f"{plural(spared, 'epoch')} spared",
+    )
+
+
 def _some(names: tuple[str, ...], most: int = 10) -> str:
     left = len(names) - most
     return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
@@ -133,7 +149,7 @@ def _latency(study: Study) -> tuple[str, ...]:
 
 
 def _statuses(study: Study) -> tuple[str, ...]:
-    words = {"untrained": "untrained (a limit was broken)", "stopped": "stopped early"}
+    words = {"untrained": "left untrained", "stopped": "stopped early"}
     counts = Counter[str](trial.status for trial in study.trials)
     order = ("trained", "untrained", "stopped", "failed", "reused")
     said = [f"{counts[status]:,} {words.get(status, status)}" for status in order if counts[status]]

@@ -52,6 +52,8 @@ def said(trial: Trial, group: Group) -> str:
         when = f" after {len(trial.curve)} epochs" if group == "stopped" else ""
         lines.append(f"accuracy {percent(accuracy)}{when}")
         lines.append(f"balanced {percent(seen_accuracy(trial, 'balanced_accuracy'))}")
+    if trial.expected_accuracy is not None and trial.status in ("stopped", "untrained"):
+        lines.append(f"expected to end at about {percent(trial.expected_accuracy)}")
     lines += _latency(trial)
     lines += [
         f"{count(trial.costs.params)} parameters · {amount('macs', trial.costs.macs)}",

@@ -129,12 +129,13 @@ class Beliefs:
 
         What a cost may turn out to be is no reason to try a point: that is found out for little.
         """
-        return [
-            self._models[at].predict(of.features)
-            if at in self._models
-            else (self._costs.logs(of, self._known[at])[0], np.zeros(len(of.logs)))
-            for at in range(len(self._signs))
-        ]
+        found = []
+        for at in range(len(self._signs)):
+            if at in self._models:
+                found.append(self._models[at].predict(of.features))
+            else:
+                found.append((self._costs.logs(of, self._known[at])[0], np.zeros(len(of.logs))))
+        return found
 
     def _losses(self, at: int, values: Array) -> Array:
         """From an objective's scale to its losses."""

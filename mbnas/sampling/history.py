@@ -15,7 +15,7 @@ from mbnas.sampling.known import Params
 from mbnas.sampling.points import Points, Rows
 
 Array = NDArray[np.float64]
-MOST_SEEN = 500
+MOST_SEEN = 300
 """Trials that a model looks at; of more, a share spread over all of them."""
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import optuna
-from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial
+from threadpoolctl import threadpool_limits
 
 from mbnas.sampling.beliefs import Beliefs, CostBeliefs, Scale
 from mbnas.sampling.history import History, Reader, golden, read_trial
@@ -27,9 +27,13 @@ UNIFORM, CROSSED, CHANGED = 600, 400, 400
 """Candidates of each kind that an ask begins with, neighbours of the front aside."""
 DESIGN = 2000
 NEAREST = 32
+PARENTS = 24
+"""Members of the front whose neighbours are all looked at."""
 CLIMBED = 12
 CLIMBS = 2
+"""Candidates whose neighbours are looked at in turn, and how often."""
 FINALISTS = 96
+"""Candidates whose known costs are worked out rather than estimated."""
 
 
 class KnownCostSampler(BaseSampler):
@@ -101,6 +105,13 @@ class KnownCostSampler(BaseSampler):
         """The next point."""
         if not search_space:
             return {}
+        # On matrices so small, more threads wait for each other, and for trainings beside them.
+        with threadpool_limits(1, user_api="blas"):
+            return self._proposed(study, trial, search_space)
+
+    def _proposed(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
         view = self._view_of(search_space)
         history = History.of(study, trial.number, view.points, self._read).seen()
         rng = np.random.default_rng([self._seed, trial.number])
@@ -157,9 +168,12 @@ class KnownCostSampler(BaseSampler):
             beside = np.concatenate([view.points.neighbours(row) for row in best])
             rows = np.concatenate([rows, beside])
             gains = np.concatenate([gains, beliefs.gain(beside, exact=False)])
-        _, first = np.unique(rows, axis=0, return_index=True)
-        first = np.array([at for at in first if not _among(rows[at], history)], dtype=int)
-        finalists = rows[first[np.argsort(-gains[first], kind="stable")[:FINALISTS]]]
+        known = {row.tobytes() for row in np.concatenate([history.rows, history.running])}
+        fresh: dict[bytes, int] = {}
+        for at in np.argsort(-gains, kind="stable"):
+            if len(fresh) < FINALISTS and rows[at].tobytes() not in known:
+                fresh.setdefault(rows[at].tobytes(), int(at))
+        finalists = rows[list(fresh.values())]
         if not len(finalists):
             return finalists
         return finalists[np.argsort(-beliefs.gain(finalists, exact=True), kind="stable")]
@@ -176,7 +190,7 @@ class KnownCostSampler(BaseSampler):
                 points.uniform(rng, UNIFORM),
                 points.crossed(rng, parents, CROSSED),
                 points.changed(rng, pairs, 2),
-                *(points.neighbours(row) for row in parents[:: max(1, len(parents) // 24)]),
+                *(points.neighbours(row) for row in parents[:: -(-len(parents) // PARENTS)]),
             ]
         )
 
@@ -184,10 +198,3 @@ class KnownCostSampler(BaseSampler):
 def first_points(points: Points) -> int:
     """How many points are spread over the costs before the first model."""
     return 1 + math.ceil(math.sqrt(len(points.names)))
-
-
-def _among(row: NDArray[np.float64], history: History) -> bool:
-    return bool(
-        np.any(np.all(history.rows == row, axis=1))
-        or np.any(np.all(history.running == row, axis=1))
-    )

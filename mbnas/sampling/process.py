@@ -23,7 +23,7 @@ NOISE, NOISE_SPREAD = math.exp(-4), 1.0
 """Expected share of the noise in the variance, and the spread of its logarithm."""
 LINEAR, OTHER_SPREAD = 1.0, 1.0
 ITERATIONS = 40
-FITTED = 128
+FITTED = 100
 """Values from which the settings are found; more change them little."""
 
 

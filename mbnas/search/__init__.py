@@ -5,24 +5,29 @@ from mbnas.search.events import Found, Observer, Snapshot
 from mbnas.search.feasibility import Feasibility
 from mbnas.search.front import front, hypervolume, knee
 from mbnas.search.objectives import COSTS, Goals, Limit, Objective, maximize, minimize
-from mbnas.search.samplers import SAMPLERS
+from mbnas.search.samplers import DEFAULT_SAMPLER, SAMPLERS
 from mbnas.search.search import Estimate, Search
+from mbnas.search.stopping import FrontReach, Stop, Stopping
 from mbnas.search.study import Study, open_study
 from mbnas.search.trial import Trial
 
 __all__ = [
     "COSTS",
+    "DEFAULT_SAMPLER",
     "SAMPLERS",
     "Budget",
     "Estimate",
     "Feasibility",
     "Found",
+    "FrontReach",
     "Goals",
     "Limit",
     "Objective",
     "Observer",
     "Search",
     "Snapshot",
+    "Stop",
+    "Stopping",
     "Study",
     "Trial",
     "front",

@@ -108,6 +108,7 @@ def row(trial: Trial) -> dict[str, Any]:
         "reason": trial.reason,
         "accuracy": trial.accuracy,
         "balanced_accuracy": trial.balanced_accuracy,
+        "expected_accuracy": trial.expected_accuracy,
         "latency_ms": trial.latency_ms,
         "predicted_ms": trial.predicted_ms,
         "latency_low_ms": latency and latency.low_ms,

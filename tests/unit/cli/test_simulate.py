@@ -1,0 +1,73 @@
+"""mbnas simulate, on a table with its settings beside it."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pandas
+import pytest
+
+from mbnas.cli import main
+
+SETTINGS = """\
+choices = "arch"
+maximize = ["acc1", "acc2"]
+minimize = "ms"
+reference = ["0.2", "max"]
+samplers = ["known_cost", "random"]
+seeds = 2
+trainings = 10
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = [
+        f"{a}{b}{c},{0.5 + 0.05 * a + 0.11 * b + 0.01 * c},{0.51 + 0.05 * a + 0.11 * b},{1 + a + b}"
+        for a, b, c in product(range(3), repeat=3)
+    ]
+    file = tmp_path / "small.csv"
+    file.write_text("\n".join(["arch,acc1,acc2,ms", *rows, ""]))
+    file.with_suffix(".toml").write_text(SETTINGS)
+    return file
+
+
+def test_settings_beside_the_table_need_not_be_said_and_the_last_lines_are_the_answer(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["simulate", str(table), "--workers", "1", "--out", str(out)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert [line.split()[0] for line in lines[-2:]] == ["known_cost", "random"]
+    frame = pandas.read_csv(out / "simulation.csv")
+    assert set(frame.sampler) == {"known_cost", "random"}
+    assert set(frame.seed) == {0, 1}
+    assert frame.training.max() <= 10
+    assert list(pandas.read_csv(out / "needed.csv").share.unique()) == [0.95, 0.98, 0.99]
+    assert "known_cost" in (out / "simulation.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ("seed = 2", 'did you mean "seeds"'),
+        ("error = 'much'", "must be a number"),
+        ("known = 3", "write a list of texts"),
+        ("seeds = 'x", "cannot be read"),
+    ],
+)
+def test_faults_in_the_settings_are_told(
+    changed: str, words: str, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.with_suffix(".toml").write_text(changed)
+    assert main(["simulate", str(table)]) == 1
+    said = capsys.readouterr().err
+    assert words in said
+    assert "small.toml" in said
+
+
+def test_columns_must_be_said(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table.with_suffix(".toml").unlink()
+    assert main(["simulate", str(table)]) == 1
+    assert "--choices" in capsys.readouterr().err
