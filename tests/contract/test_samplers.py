@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -49,10 +48,9 @@ SPACE: dict[str, BaseDistribution] = {
     "block": CategoricalDistribution(("plain", "residual", "inverted")),
     "attention": CategoricalDistribution((False, True)),
 }
-POINTS = 4 * 3 * 2 * 3 * 2
+DIRECTIONS = ["maximize", "minimize"]
 BLOCK = {"plain": 1.0, "residual": 1.2, "inverted": 1.5}
 every_name = pytest.mark.parametrize("name", SAMPLERS)
-without_state = pytest.mark.parametrize("name", ["known_cost", "local"])
 
 
 def cost(point: Params) -> float:
@@ -75,6 +73,16 @@ def identities(points: Sequence[Params]) -> list[Any]:
     return [point_key(point) for point in points]
 
 
+def values(point: Params) -> list[float]:
+    return [accuracy(point), cost(point)]
+
+
+def assert_in_space(point: Params) -> None:
+    assert point.keys() == SPACE.keys()
+    for parameter, distribution in SPACE.items():
+        assert distribution._contains(distribution.to_internal_repr(point[parameter]))
+
+
 def setting(seed: int) -> Setting:
     return Setting(
         distributions=SPACE,
@@ -89,51 +97,59 @@ def setting(seed: int) -> Setting:
 def searched(name: str, seed: int, trials: int, in_flight: int = 1) -> list[Params]:
     """Points in the order in which a named sampler proposes them, some at a time in flight."""
     source = SamplerSource(name, setting(seed))
-    study = optuna.create_study(directions=["maximize", "minimize"])
+    study = optuna.create_study(directions=DIRECTIONS)
     flying: list[optuna.Trial] = []
     for number in range(trials):
         if len(flying) == in_flight:
             first = flying.pop(0)
-            study.tell(first, [accuracy(first.params), cost(first.params)])
+            study.tell(first, values(first.params))
         study.sampler = source.for_trial(number)
         flying.append(study.ask(SPACE))
     return [trial.params for trial in study.get_trials(deepcopy=False)]
 
 
 @every_name
-def test_proposals_are_points_of_the_space(name: str) -> None:
-    for point in searched(name, seed=0, trials=10):
-        assert point.keys() == SPACE.keys()
-        for parameter, distribution in SPACE.items():
-            assert distribution._contains(distribution.to_internal_repr(point[parameter]))
-
-
-@every_name
 def test_proposals_depend_on_the_seed_and_the_values_alone(name: str) -> None:
-    first = searched(name, seed=3, trials=9)
-    assert searched(name, seed=3, trials=9) == first
-    assert searched(name, seed=4, trials=9) != first
-
-
-@every_name
-def test_four_in_flight_are_points_of_the_space_that_differ(name: str) -> None:
-    proposed = searched(name, seed=1, trials=12, in_flight=4)
-    assert len(proposed) == 12
-    for four in itertools.pairwise(range(0, 13, 4)):
-        # Drawn blindly, two of four may be the same, but hardly all.
-        assert len({point_key(point) for point in proposed[slice(*four)]}) > 1
+    first = searched(name, seed=3, trials=8)
+    for point in first:
+        assert_in_space(point)
+    assert searched(name, seed=3, trials=8) == first
+    assert searched(name, seed=4, trials=8) != first
 
 
 @every_name
 def test_a_search_broken_off_goes_on_as_if_it_had_not_been(name: str) -> None:
-    whole = searched(name, seed=5, trials=9)
-    study = optuna.create_study(directions=["maximize", "minimize"])
-    for number, point in enumerate(whole[:5]):
-        values = [accuracy(point), cost(point)]
-        study.add_trial(optuna.create_trial(params=dict(point), distributions=SPACE, values=values))
+    whole = searched(name, seed=5, trials=8)
+    study = optuna.create_study(directions=DIRECTIONS)
+    for point in whole[:5]:
+        study.add_trial(
+            optuna.create_trial(params=dict(point), distributions=SPACE, values=values(point))
+        )
     source = SamplerSource(name, setting(5))
     for number, point in enumerate(whole[5:], start=5):
         study.sampler = source.for_trial(number)
         trial = study.ask(SPACE)
         assert trial.params == point
-        study.tell(trial, [accuracy(trial.params), cost(trial.params)])
+        study.tell(trial, values(trial.params))
+
+
+@every_name
+def test_four_may_be_in_flight(name: str) -> None:
+    proposed = searched(name, seed=1, trials=12, in_flight=4)
+    for start in range(0, 12, 4):
+        # Drawn blindly, two of four may be the same, but hardly all.
+        assert len({point_key(point) for point in proposed[start : start + 4]}) > 1
+    for point in proposed:
+        assert_in_space(point)
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+@pytest.mark.parametrize(("name", "blind"), [("known_cost", 0), ("local", 10)])
+def test_no_twin_of_a_known_network_nor_of_one_in_flight(
+    name: str, blind: int, in_flight: int
+) -> None:
+    """Local search draws its first ten blindly, without a look at what is known."""
+    for seed in range(2):
+        proposed = searched(name, seed, 20, in_flight)
+        for number in range(blind + in_flight - 1 if blind else 0, len(proposed)):
+            assert proposed[number] not in proposed[:number]

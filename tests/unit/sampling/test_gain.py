@@ -92,7 +92,7 @@ def test_the_order_of_gains_of_three_objectives_is_the_hypervolumes(seed: int) -
 @pytest.mark.parametrize("seed", range(3))
 def test_of_three_objectives_too_the_dominated_gain_nothing(seed: int) -> None:
     front, _ = some_of_three(seed)
-    worse = np.concatenate([front, front + 0.01, front + [0.0, 0.0, 0.2]])
+    worse = np.concatenate([front, front + 0.01, front + np.array([0.0, 0.0, 0.2])])
     assert not mean_gain(worse[None], front, np.ones(3)).any()
     beyond = np.array([[0.0, 0.0, 1.0], [1.1, 0.0, 0.0]])
     assert not mean_gain(beyond[None], front, np.ones(3)).any()

@@ -113,12 +113,12 @@ def test_a_limit_is_kept() -> None:
 
 
 def test_a_limit_is_kept_by_what_is_measured() -> None:
-    """Each network takes twice the time foretold, which is learned."""
-    proposed = searched(
-        known_cost(most=50.0), 16, of=lambda point: [accuracy(point), 2 * cost(point)]
+    """Each network takes twice the time foretold, which the first one teaches."""
+    first, *others = searched(
+        known_cost(most=50.0), 10, of=lambda point: [accuracy(point), 2 * cost(point)]
     )
-    assert any(2 * cost(point) > 50 for point in proposed[:4])
-    assert all(2 * cost(point) <= 50 * 1.01 for point in proposed[6:])
+    assert 2 * cost(first) > 50
+    assert all(2 * cost(point) <= 50 for point in others)
 
 
 def test_a_quantity_that_is_no_objective_may_be_limited() -> None:
@@ -142,9 +142,9 @@ def test_two_spellings_of_one_network_are_not_both_proposed() -> None:
 
 def test_every_network_of_a_small_space_is_proposed_once() -> None:
     few = {name: SPACE[name] for name in list(SPACE)[:2]}
-    known = KnownCostSampler([Known(lambda some: [float(sum(p.values())) for p in some], 1)], seed=2)
-    known = KnownCostSampler(known._costs, space=few, seed=2)
-    proposed = searched(known, 9, few, lambda p: [p["width0"] / 9, float(sum(p.values()))])
+    size = Known(lambda some: [float(sum(point.values())) for point in some], 1)
+    sampler = KnownCostSampler([size], space=few, seed=2)
+    proposed = searched(sampler, 9, few, lambda p: [p["width0"] / 9, float(sum(p.values()))])
     assert len({point_key(point) for point in proposed}) == 9
 
 
@@ -177,11 +177,12 @@ def test_three_objectives(reference: tuple[float, float, float] | None) -> None:
         seed=0,
     )
     proposed = searched(
-        sampler, 12, of=lambda p: [*values(p), size(p)], directions=("maximize", *["minimize"] * 2)
+        sampler, 10, of=lambda p: [*values(p), size(p)], directions=("maximize", *["minimize"] * 2)
     )
-    assert len({point_key(point) for point in proposed}) == 12
-    # Not the cheapest alone, nor the best.
-    assert min(map(accuracy, proposed)) < 0.75 < max(map(accuracy, proposed))
+    assert len({point_key(point) for point in proposed}) == 10
+    # All along the front, of costs from 15 to 60.
+    assert min(costs(proposed)) <= 20
+    assert max(costs(proposed)) >= 40
 
 
 def test_numbers_of_all_kinds() -> None:
