@@ -20,6 +20,7 @@ from mbnas.report.style import (
 )
 
 HEIGHT = 480
+TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
 _LOOKS = (
     (BLUE, "solid"),
     (ORANGE, "dash"),
@@ -69,7 +70,7 @@ def simulation_figure(runs: Sequence[Run]) -> go.Figure:
     for share in SHARES:
         figure.add_hline(y=share, line={"color": MUTED, "width": 1, "dash": "dot"})
     figure.update_layout(
-        xaxis={"title": {"text": "trainings"}, "type": "log"},
+        xaxis={"title": {"text": "trainings"}, "type": "log", "tickvals": TICKS},
         yaxis={
             "title": {"text": "share of the table's hypervolume"},
             "tickformat": "~%",
