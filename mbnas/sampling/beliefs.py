@@ -20,6 +20,8 @@ Scale = Literal["plain", "log_error"]
 LEAST_ERROR = 1e-3
 """Errors below this count as this: the last images of a validation part decide little."""
 SAMPLES = 32
+LIKELY = 0.5
+"""Chance of keeping the limits below which a point is proposed only where there is no other."""
 MARGIN = 0.1
 """How far the reference point lies beyond the worst values, as a share of their range."""
 
@@ -105,10 +107,14 @@ class Beliefs:
         members = nondominated(expected)
         self.front = expected[members]
         self.front_rows = np.concatenate([history.rows[able], history.running])[members]
-        self._reference = _reference(settled, self._signs, reference)
+        whole = history.losses[np.all(np.isfinite(history.losses), axis=1)]
+        self._reference = _reference(settled if len(settled) else whole, self._signs, reference)
 
-    def gain(self, rows: Rows, exact: bool) -> Array:
-        """What each row is expected to add to the hypervolume.
+    def merit(self, rows: Rows, exact: bool) -> Array:
+        """By what rows are put in order, from the greatest on.
+
+        What each is expected to add to the hypervolume; less than nothing for one that likely
+        breaks a limit.
 
         Args:
             rows: Points, (points, parameters).
@@ -122,7 +128,9 @@ class Beliefs:
             ],
             axis=2,
         )
-        return mean_gain(samples, self.front, self._reference) * self._costs.chance(of)
+        chance = self._costs.chance(of)
+        gain = mean_gain(samples, self.front, self._reference) * chance
+        return np.asarray(np.where(chance < LIKELY, chance - 1, gain))
 
     def _objectives(self, of: Foreknown) -> list[tuple[Array, Array]]:
         """Mean and standard deviation of each objective on its scale.
@@ -165,8 +173,6 @@ def _scaled(losses: Array, scale: Scale) -> Array:
 def _reference(losses: Array, signs: Array, given: Sequence[float] | None) -> Array:
     if given is not None:
         return np.asarray(signs * given)
-    if not len(losses):
-        return np.full(len(signs), np.inf)
     worst = losses.max(axis=0)
     spread = worst - losses.min(axis=0)
     return np.asarray(worst + MARGIN * np.where(spread > 0, spread, 1.0))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mbnas.sampling.points import Points, Rows
+from mbnas.sampling.points import Axis, Points, Rows
 
 Array = NDArray[np.float64]
 LITTLE = 0.01
@@ -30,8 +30,7 @@ class Encoding:
     def __init__(self, points: Points, sample: Rows, cost: Array | None) -> None:
         self._points = points
         self._ranks: list[Array | None] = [
-            np.arange(len(axis.levels), dtype=float) if axis.ordered else None
-            for axis in points.axes
+            _ranked(axis) if axis.ordered else None for axis in points.axes
         ]
         if cost is not None:
             self._rank_by(sample, cost)
@@ -89,3 +88,11 @@ class Unit:
     def __call__(self, logs: Array) -> Array:
         """In these units."""
         return (logs - self._middle) / self._spread
+
+
+def _ranked(axis: Axis) -> Array:
+    """Each option's place by its value; where these are words, as they are listed."""
+    numbers = [level for level in axis.levels if isinstance(level, (int, float))]
+    if len(numbers) < len(axis.levels):
+        return np.arange(len(axis.levels), dtype=float)
+    return np.argsort(np.argsort(numbers)).astype(float)

@@ -46,14 +46,15 @@ class Remembered:
     def __call__(self, points: Sequence[Params]) -> list[Any]:
         """The values of some points."""
         keys = [point_key(point) for point in points]
-        new = {
-            key: point for key, point in zip(keys, points, strict=True) if key not in self._values
-        }
-        if len(self._values) + len(new) > MOST_REMEMBERED:
-            self._values = {key: self._values[key] for key in keys if key in self._values}
+        values = self._values
+        new = {key: point for key, point in zip(keys, points, strict=True) if key not in values}
+        # A dictionary of its own: another thread may ask, and forget, meanwhile.
+        found = {key: values[key] for key in keys if key in values}
         if new:
-            self._values.update(zip(new, self._of(list(new.values())), strict=True))
-        return [self._values[key] for key in keys]
+            found.update(zip(new, self._of(list(new.values())), strict=True))
+        full = len(values) + len(new) > MOST_REMEMBERED
+        self._values = found if full else {**self._values, **found}
+        return [found[key] for key in keys]
 
 
 def point_key(point: Params) -> Hashable:

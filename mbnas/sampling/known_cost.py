@@ -15,7 +15,7 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial
 from threadpoolctl import threadpool_limits
 
-from mbnas.sampling.beliefs import Beliefs, CostBeliefs, Scale
+from mbnas.sampling.beliefs import LIKELY, Beliefs, CostBeliefs, Scale
 from mbnas.sampling.history import History, Reader, golden, read_trial
 from mbnas.sampling.known import Known, Remembered, point_key
 from mbnas.sampling.local_search import searched
@@ -26,7 +26,8 @@ Identity = Callable[[Sequence[Mapping[str, Any]]], Sequence[Hashable]]
 UNIFORM, CROSSED, CHANGED = 600, 400, 400
 """Candidates of each kind that an ask begins with, neighbours of the front aside."""
 DESIGN = 2000
-NEAREST = 32
+SPREAD = 32
+"""Points near a cost, of which the one farthest from all others is taken."""
 PARENTS = 24
 """Members of the front whose neighbours are all looked at."""
 CLIMBED = 12
@@ -126,7 +127,16 @@ class KnownCostSampler(BaseSampler):
         for candidate, identity in zip(candidates, self._identity(candidates), strict=True):
             if identity not in taken:
                 return candidate
-        return view.points.params(view.points.uniform(rng, 1)[0])
+        # All of these are known: something else that likely keeps the limits.
+        rows = view.points.uniform(rng, FINALISTS)
+        rows = rows[np.argsort(-costs.chance(view.exact(rows)), kind="stable")]
+        points = [view.points.params(row) for row in rows]
+        fresh = (
+            point
+            for point, identity in zip(points, self._identity(points), strict=True)
+            if identity not in taken
+        )
+        return next(fresh, points[0])
 
     def _view_of(self, space: dict[str, BaseDistribution]) -> View:
         if self._view is None or self._view[0] != space:
@@ -144,12 +154,15 @@ class KnownCostSampler(BaseSampler):
         """Rows near some cost, and of these, the farthest from all others first."""
         rows = view.points.uniform(rng, DESIGN)
         chance = costs.chance(view.rough(rows))
-        rows = rows[chance >= min(0.5, float(chance.max()))]
+        rows = rows[chance >= min(LIKELY, float(chance.max()))]
         logs = view.first_cost(rows)
         if logs is not None:
             low, high = np.quantile(logs, [0.01, 0.99])
             off = np.abs(logs - (low + golden(number) * (high - low)))
-            rows = rows[np.argsort(off, kind="stable")[:NEAREST]]
+            rows = rows[np.argsort(off, kind="stable")]
+        rows = rows[:SPREAD]
+        likely = costs.chance(view.exact(rows)) >= LIKELY  # the rough costs let others through
+        rows = rows[likely] if likely.any() else rows
         there = np.concatenate([history.rows, history.running])
         if not len(there):
             return rows
@@ -162,12 +175,12 @@ class KnownCostSampler(BaseSampler):
     ) -> Rows:
         """The best rows found, by the gain that they promise, from the greatest on."""
         rows = self._candidates(view, history, beliefs.front_rows, rng)
-        gains = beliefs.gain(rows, exact=False)
+        gains = beliefs.merit(rows, exact=False)
         for _ in range(CLIMBS):
             best = rows[np.argsort(-gains, kind="stable")[:CLIMBED]]
             beside = np.concatenate([view.points.neighbours(row) for row in best])
             rows = np.concatenate([rows, beside])
-            gains = np.concatenate([gains, beliefs.gain(beside, exact=False)])
+            gains = np.concatenate([gains, beliefs.merit(beside, exact=False)])
         known = {row.tobytes() for row in np.concatenate([history.rows, history.running])}
         fresh: dict[bytes, int] = {}
         for at in np.argsort(-gains, kind="stable"):
@@ -176,7 +189,7 @@ class KnownCostSampler(BaseSampler):
         finalists = rows[list(fresh.values())]
         if not len(finalists):
             return finalists
-        return finalists[np.argsort(-beliefs.gain(finalists, exact=True), kind="stable")]
+        return finalists[np.argsort(-beliefs.merit(finalists, exact=True), kind="stable")]
 
     def _candidates(
         self, view: View, history: History, front: Rows, rng: np.random.Generator

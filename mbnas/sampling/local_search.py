@@ -18,6 +18,9 @@ from mbnas.sampling.history import History, Reader, read_trial
 from mbnas.sampling.known import point_key
 from mbnas.sampling.points import Points
 
+DRAWS = 64
+"""Points drawn in search of one that is not known."""
+
 
 class LocalSearchSampler(BaseSampler):
     """Proposes a point that differs in one parameter from a member of the front.
@@ -75,14 +78,15 @@ class LocalSearchSampler(BaseSampler):
         history = History.of(study, trial.number, points, self._read)
         rng = np.random.default_rng([self._seed, trial.number])
         able = history.able
+        taken = {point_key(point) for point in history.taken}
         if len(history.rows) >= self._startup and able.any():
-            taken = {point_key(point) for point in history.taken}
             front = history.rows[able][nondominated(history.losses[able])]
             for member in rng.permutation(front):
                 for row in rng.permutation(points.neighbours(member)):
                     if point_key(points.params(row)) not in taken:
                         return points.params(row)
-        return points.params(points.uniform(rng, 1)[0])
+        drawn = [points.params(row) for row in points.uniform(rng, DRAWS)]
+        return next((point for point in drawn if point_key(point) not in taken), drawn[0])
 
 
 def searched(

@@ -237,3 +237,23 @@ def test_what_is_read_of_a_pruned_trial_teaches_the_cost() -> None:
         study.tell(study.ask(SPACE), state=optuna.trial.TrialState.PRUNED)
     last = study.ask(SPACE)
     assert 2 * cost(last.params) <= 51
+
+
+def test_a_limit_is_kept_where_nothing_gains_any_more() -> None:
+    points = searched(known_cost(2, most=22), 20)
+    assert sum(cost(point) <= 22 for point in EVERY) > 20
+    assert max(costs(points)) <= 22
+
+
+def test_a_study_in_which_all_broke_a_constraint_is_gone_on_with() -> None:
+    sampler = KnownCostSampler([Known(costs, 1, 40)], space=SPACE, seed=0)
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+    for point in EVERY[::40]:
+        study.add_trial(
+            optuna.create_trial(
+                params=point, distributions=SPACE, values=values(point), constraints={"c": 1.0}
+            )
+        )
+    asked = [study.ask(SPACE).params for _ in range(4)]
+    assert len({point_key(point) for point in asked}) == 4
+    assert max(costs(asked)) <= 40
