@@ -133,9 +133,13 @@ def test_every_sampler_searches_under_limits(sampler: str | BaseSampler, tmp_pat
         else:
             assert trial.accuracy is not None
     own = [trial for trial in study.trials if trial.status != "reused"]
-    assert {trial.status for trial in own} == {"trained", "untrained"}
-    assert any(trial.latency is None for trial in own)
-    assert any(trial.latency is not None and trial.accuracy is None for trial in own)
+    if sampler == "known_cost":  # it knows the arithmetic, and soon the latencies
+        assert all(trial.costs.params <= most_params for trial in own)
+        assert sum(trial.status == "trained" for trial in own) > 20
+    else:
+        assert {trial.status for trial in own} == {"trained", "untrained"}
+        assert any(trial.latency is None for trial in own)
+        assert any(trial.latency is not None and trial.accuracy is None for trial in own)
     assert len(trainer.trained) == sum(trial.status == "trained" for trial in own)
     assert study.record.reference_cost == most_ms
 
