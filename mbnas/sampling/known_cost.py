@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
-from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial
 from threadpoolctl import threadpool_limits
 
+from mbnas.sampling.base import StatelessSampler
 from mbnas.sampling.beliefs import LIKELY, Beliefs, CostBeliefs, Scale
 from mbnas.sampling.history import History, Reader, golden, read_trial
 from mbnas.sampling.known import Known, Remembered, point_key
-from mbnas.sampling.local_search import searched
 from mbnas.sampling.points import Points, Rows
 from mbnas.sampling.view import View
 
@@ -37,7 +34,7 @@ FINALISTS = 96
 """Candidates whose known costs are worked out rather than estimated."""
 
 
-class KnownCostSampler(BaseSampler):
+class KnownCostSampler(StatelessSampler):
     """Proposes the point whose expected gain in hypervolume is greatest.
 
     For studies in which some objectives are known before anything is evaluated, exactly or about,
@@ -73,32 +70,11 @@ class KnownCostSampler(BaseSampler):
     ) -> None:
         self._costs = [Known(Remembered(cost.of), cost.objective, cost.most) for cost in costs]
         self._scales = dict(scales or {})
-        self._space = None if space is None else dict(space)
+        super().__init__(space, seed)
         self._reference = reference
         self._identity = Remembered(identity or (lambda some: [point_key(one) for one in some]))
         self._read = read
-        self._seed = secrets.randbits(64) if seed is None else seed
-        self._random = RandomSampler(seed)
-        self._common = IntersectionSearchSpace()
         self._view: tuple[dict[str, BaseDistribution], View] | None = None
-
-    def infer_relative_search_space(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,  # noqa: ARG002
-    ) -> dict[str, BaseDistribution]:
-        """The search space given, or what all finished trials have in common."""
-        return searched(self._space, self._common, study)
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """At random: a parameter that not every trial has."""
-        return self._random.sample_independent(study, trial, param_name, param_distribution)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -115,7 +91,7 @@ class KnownCostSampler(BaseSampler):
     ) -> dict[str, Any]:
         view = self._view_of(search_space)
         history = History.of(study, trial.number, view.points, self._read).seen()
-        rng = np.random.default_rng([self._seed, trial.number])
+        rng = self._generator(trial)
         taken = set(self._identity(history.taken))
         costs = CostBeliefs(view, history)
         if history.whole + len(history.running) < first_points(view.points) or history.whole < 2:

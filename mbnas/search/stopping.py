@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from mbnas.sampling.beliefs import log_error
 from mbnas.sampling.points import Points
 from mbnas.sampling.process import GaussianProcess
 from mbnas.sampling.view import View
@@ -31,8 +32,6 @@ FEWEST_BEFORE_TRAINING = 20
 CHANCE = 0.05
 """A trial is stopped where its chance of reaching the front is below this, at a rung."""
 CHANCE_BEFORE_TRAINING = 0.01
-LEAST_ERROR = 1e-3
-"""Errors below this count as this: the last images of a validation part decide little."""
 PRIOR_CURVES = 2.0
 """Weight, in curves, of the belief that errors shrink alike from a rung to the end."""
 
@@ -159,11 +158,6 @@ class FrontReach:
 
     def _accuracy(self, epoch: object) -> float:
         return float(getattr(epoch, self._goals.quality))
-
-
-def log_error(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The logarithm of the error, floored where single images decide."""
-    return np.asarray(np.log(np.maximum(1 - accuracy, LEAST_ERROR)))
 
 
 def _continued(
