@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import mbnas
 from mbnas.analysis.known_table import Columns, KnownTable, read_table, table_of_study
 from mbnas.analysis.simulation import SHARES, Plan, Run, needed, simulate
 from mbnas.errors import StudyError
+from mbnas.measure.cores import usable_cores
 from mbnas.network.checks import nearest
 from mbnas.report.simulation_page import needed_said, write_simulation_report
 
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
             settings[key] = getattr(arguments, key)
     known = _table(arguments.table, settings)
     plan = Plan(**{key: settings[key] for key in _PLAN if key in settings})
-    workers = arguments.workers or max(1, len(os.sched_getaffinity(0)))
+    workers = arguments.workers or len(usable_cores())
     folder = arguments.out or Path("studies") / "simulations" / known.name
     console = Console()
     console.print(

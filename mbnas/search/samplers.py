@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 
 from mbnas.errors import StudyError
 from mbnas.network.checks import nearest
+from mbnas.sampling.base import StatelessSampler
 from mbnas.sampling.history import Reader
 from mbnas.sampling.known import Known
 from mbnas.sampling.known_cost import Identity, KnownCostSampler
@@ -89,8 +90,6 @@ SAMPLERS: dict[str, Callable[[Setting], BaseSampler]] = {
     "gp": _gp,
     "random": _random,
 }
-_MADE_ONCE = ("known_cost", "local")
-"""Samplers without a state: they depend on the seed, the trial's number and the study alone."""
 
 
 class SamplerSource:
@@ -113,11 +112,7 @@ class SamplerSource:
         check_sampler(sampler)
         self._setting = setting
         self._sampler = sampler
-        self._made = (
-            SAMPLERS[sampler](setting)
-            if isinstance(sampler, str) and sampler in _MADE_ONCE
-            else None
-        )
+        self._made = None if isinstance(sampler, BaseSampler) else SAMPLERS[sampler](setting)
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -133,7 +128,7 @@ class SamplerSource:
         """The sampler that proposes trial `number`."""
         if isinstance(self._sampler, BaseSampler):
             return self._sampler
-        if self._made is not None:
+        if isinstance(self._made, StatelessSampler):
             return self._made
         own = derived_seed(self._setting.seed, number)
         return SAMPLERS[self._sampler](replace(self._setting, seed=own))
