@@ -157,7 +157,8 @@ def table_of_study(study: Study) -> KnownTable:
         StudyError: it has fewer than three.
     """
     goals = study.record.goals
-    trained = [trial for trial in study.trials if trial.status == "trained"]
+    # One without parameters lies outside the space.
+    trained = [trial for trial in study.trials if trial.status == "trained" and trial.params]
     if len(trained) < 3:
         raise StudyError(f"{study.folder.path}: has {len(trained)} trained trials, too few")
     labels = pandas.DataFrame([trial.params for trial in trained])

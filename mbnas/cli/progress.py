@@ -67,7 +67,7 @@ class _Lines(Observer):
         self.console.print(limit_said(found), highlight=False, soft_wrap=True)
 
     def search_began(self, found: Found, snapshot: Snapshot) -> None:  # noqa: ARG002
-        if found.finished or found.broken_off:
+        if found.finished or found.broken_off or found.enqueued:
             self.console.print(_found(found), highlight=False)
 
     def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
@@ -117,7 +117,7 @@ class _Display(Observer):
         self.console.print(limit_said(found), highlight=False)
 
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
-        if found.finished or found.broken_off:
+        if found.finished or found.broken_off or found.enqueued:
             self.console.print(_found(found), highlight=False)
         self._show(snapshot)
 
@@ -172,7 +172,10 @@ def _used_up(repeats: int) -> str:
 
 def _found(found: Found) -> str:
     again = f", {found.broken_off} broken off (taken up again now)" if found.broken_off else ""
-    return f"found {found.finished} evaluated trials{again}; going on"
+    first = f"{found.enqueued} networks in line come first" if found.enqueued else "going on"
+    if not found.finished and not again:
+        return first
+    return f"found {found.finished} evaluated trials{again}; {first}"
 
 
 def _count(snapshot: Snapshot) -> str:
@@ -183,6 +186,8 @@ def _outcome(trial: Trial) -> str:
     latency = "" if trial.latency_ms is None else f" {trial.latency_ms:.3f} ms"
     if trial.status == "reused":
         return f"trial {trial.number}: same network as trial {trial.reused_from}, reused"
+    start = f" ({trial.start})" if trial.start else ""
     if trial.status == "trained":
-        return f"trial {trial.number}: accuracy {trial.accuracy:.4f}{latency}"
-    return f"trial {trial.number}: {trial.status}{latency} ({trial.reason})"
+        known = f", known from {trial.known_from}" if trial.known_from else ""
+        return f"trial {trial.number}{start}: accuracy {trial.accuracy:.4f}{latency}{known}"
+    return f"trial {trial.number}{start}: {trial.status}{latency} ({trial.reason})"

@@ -11,7 +11,7 @@ import mbnas
 from mbnas.cli import INTERRUPTED
 from mbnas.cli.options import add_data, add_training, read_data, read_recipe
 from mbnas.cli.progress import progress
-from mbnas.cli.words import duration, front_table
+from mbnas.cli.words import duration, front_table, savings_said
 from mbnas.search import DEFAULT_SAMPLER, SAMPLERS
 
 _EPILOG = """\
@@ -21,6 +21,8 @@ examples:
       --trials 40 --epochs 3 --limit latency_ms=2
   mbnas search cifar_mobile --data folder:cifar10.zip --subset 3000 --budget 2h --dry-run
   mbnas search cifar_mobile --data folder:photos --recipe recipe.toml --maximize balanced_accuracy
+  mbnas search cifar_mobile --data folder:photos --study studies/faster --limit latency_ms=1 \\
+      --start mobilenet_v2 --start bundle/architecture.json --reuse studies/photos
 
 LIMIT  latency_ms=2, params=1e6, macs=5e7, size_bytes=4e6: networks above it are not trained.
 
@@ -28,6 +30,8 @@ Networks that even with luck would not reach the front are not trained, or stopp
 
 The study's folder keeps everything. Ctrl-C is safe at any time: the same command goes on.
 """
+FULL_SIZE = 128
+"""Pixels from which a reference network keeps all its strides and still ends on a 4×4 map."""
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -74,6 +78,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--warm-start", action="store_true", help="begin with the weights of a similar network"
     )
     parser.add_argument(
+        "--start",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="evaluate first: an architecture.json or a reference, made for small images where"
+        " the space is; may be repeated, and need not be of the space",
+    )
+    parser.add_argument(
+        "--reuse",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="STUDY",
+        help="take over what another study of these images and recipe trained; may be repeated",
+    )
+    parser.add_argument(
         "--dry-run",
         action="store_true",
         help="say what would run and about how long; write nothing",
@@ -104,6 +124,8 @@ def run(arguments: argparse.Namespace) -> int:
         predictor=_predictor(space, len(data.classes), arguments.threads),
         pack=arguments.pack,
         warm_start=arguments.warm_start,
+        start=dict(_start(text, space.resolutions[-1]) for text in arguments.start),
+        reuse=arguments.reuse,
     )
     trials = arguments.trials
     if trials is None and arguments.budget is None:
@@ -118,9 +140,23 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"stopped; nothing is lost. The same command goes on with {folder}")
         return INTERRUPTED
     front_table(study)
+    print(f"saved:   {savings_said(study.savings)}")
     print(f"report:  mbnas report {folder}")
     print(f"export:  mbnas export {folder} --pick knee")
     return 0
+
+
+def _start(text: str, resolution: int) -> tuple[str, mbnas.Architecture]:
+    """What to call a network to start from, and the network."""
+    file = Path(text)
+    if file.is_file():
+        try:
+            return text, mbnas.Architecture.from_json(file.read_bytes())
+        except mbnas.SpaceError as error:
+            raise mbnas.SpaceError(f"{file}: {error}") from None
+    if file.suffix == ".json":
+        raise mbnas.StudyError(f"--start {text}: no such file")
+    return text, mbnas.reference(text, resolution, small=resolution < FULL_SIZE)
 
 
 def _predictor(

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mbnas
-from mbnas.search import Feasibility
+from mbnas.search import Feasibility, Savings
 
 WIDE = 120
 """Columns of a terminal from which the architecture's lines fit beside the figures."""
@@ -59,6 +59,21 @@ def front_table(study: mbnas.Study) -> None:
         )
     console.print(table)
     console.print(f"hypervolume {study.hypervolume:.4f}   (~ a noisy latency)", highlight=False)
+
+
+def savings_said(saved: Savings) -> str:
+    """`12 trainings (8 known from other studies, 4 given up unseen), 96 epochs in all`."""
+    parts = {
+        "repeats": saved.repeats,
+        "known from other studies": saved.known,
+        "given up before any training": saved.untrained,
+    }
+    said = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
+    stopped = f"; {saved.stopped} stopped at a rung" if saved.stopped else ""
+    return (
+        f"{saved.trainings} trainings{f' ({said})' if said else ''}{stopped};"
+        f" {saved.epochs} epochs in all"
+    )
 
 
 def checking_said(limits: Sequence[mbnas.Limit]) -> str:

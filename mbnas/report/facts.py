@@ -63,6 +63,7 @@ def facts(study: Study) -> list[Fact]:
         Fact("Latency", _latency(study)),
         Fact("Trials", _statuses(study)),
         Fact("Stopping", _stopping(study)),
+        Fact("Trainings saved", _saved(study)),
         Fact(
             "Sampler",
             (
@@ -106,15 +107,24 @@ def _data(study: Study) -> Fact:
 def _stopping(study: Study) -> tuple[str, ...]:
     if study.record.stopping == "none":
         return ("none: every network that met the limits was trained to its end",)
-    spared = sum(
-        study.record.recipe.epochs - len(trial.curve)
-        for trial in study.trials
-        if trial.expected_accuracy is not None and trial.status in ("stopped", "untrained")
-    )
     return (
         f"{study.record.stopping}, at epochs"
         f" {', '.join(str(stop) for stop in study.record.recipe.stops[:-1]) or 'none'}",
-        f"{plural(spared, 'epoch')} spared",
+    )
+
+
+def _saved(study: Study) -> tuple[str, ...]:
+    saved = study.savings
+    parts = {
+        "given up before any training": saved.untrained,
+        "known from other studies": saved.known,
+        "repeats": saved.repeats,
+        "stopped at a rung": saved.stopped,
+    }
+    said = [f"{count:,} {name}" for name, count in parts.items() if count]
+    return (
+        f"{plural(saved.trainings, 'training')}, {plural(saved.epochs, 'epoch')} in all",
+        *([", ".join(said)] if said else []),
     )
 
 

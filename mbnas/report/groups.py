@@ -44,9 +44,21 @@ def seen_accuracy(trial: Trial, quality: str) -> float | None:
     return trial.value(quality)
 
 
+def origin(trial: Trial) -> str:
+    """Where a trial comes from, if not from the sampler."""
+    parts = []
+    if trial.start is not None:
+        outside = "" if trial.params else ", not of the space"
+        parts.append(f"started from {trial.start}{outside}")
+    if trial.known_from is not None:
+        parts.append(f"trained in {trial.known_from}")
+    return "; ".join(parts)
+
+
 def said(trial: Trial, group: Group) -> str:
     """A trial in words, lines parted by `<br>`, everything else escaped."""
     lines = [f"<b>trial {trial.number}</b> · {MARKS[group].name}"]
+    lines += [escaped(origin(trial))] if origin(trial) else []
     accuracy = seen_accuracy(trial, "accuracy")
     if accuracy is not None:
         when = f" after {len(trial.curve)} epochs" if group == "stopped" else ""

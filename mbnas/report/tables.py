@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mbnas.report.groups import evaluated, groups
+from mbnas.report.groups import evaluated, groups, origin
 from mbnas.report.style import MARKS
 from mbnas.report.words import amount, count, digits, escaped, interval, percent, size
 from mbnas.search import Study, Trial, knee
@@ -70,9 +70,8 @@ def trials_table(study: Study) -> str:
 
 def _outcome(trial: Trial, group: str | None) -> str:
     outcome = group or f"reused from {trial.reused_from}"
-    if not trial.reason:
-        return outcome
-    return f'{outcome}<div class="note">{escaped(trial.reason)}</div>'
+    notes = [note for note in (origin(trial), trial.reason) if note]
+    return outcome + "".join(f'<div class="note">{escaped(note)}</div>' for note in notes)
 
 
 def _shown(trial: Trial, is_knee: bool) -> str:

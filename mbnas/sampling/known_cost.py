@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,9 @@ from mbnas.sampling.beliefs import LIKELY, Beliefs, CostBeliefs, Scale
 from mbnas.sampling.history import History, Reader, golden, read_trial
 from mbnas.sampling.known import Known, Remembered, point_key
 from mbnas.sampling.points import Points, Rows
+from mbnas.sampling.spellings import Identity
 from mbnas.sampling.view import View
 
-Identity = Callable[[Sequence[Mapping[str, Any]]], Sequence[Hashable]]
 UNIFORM, CROSSED, CHANGED = 600, 400, 400
 """Candidates of each kind that an ask begins with, neighbours of the front aside."""
 DESIGN = 2000
@@ -72,6 +72,7 @@ class KnownCostSampler(StatelessSampler):
         self._scales = dict(scales or {})
         super().__init__(space, seed)
         self._reference = reference
+        self._given_identity = identity
         self._identity = Remembered(identity or (lambda some: [point_key(one) for one in some]))
         self._read = read
         self._view: tuple[dict[str, BaseDistribution], View] | None = None
@@ -116,7 +117,7 @@ class KnownCostSampler(StatelessSampler):
 
     def _view_of(self, space: dict[str, BaseDistribution]) -> View:
         if self._view is None or self._view[0] != space:
-            self._view = (dict(space), View(Points(space), self._costs))
+            self._view = (dict(space), View(Points(space), self._costs, self._given_identity))
         return self._view[1]
 
     def _spread(
@@ -142,7 +143,7 @@ class KnownCostSampler(StatelessSampler):
         there = np.concatenate([history.rows, history.running])
         if not len(there):
             return rows
-        mine, theirs = view.encoding(rows), view.encoding(there)
+        mine, theirs = view.plain(rows), view.plain(there)
         distances = np.abs(mine[:, None, :] - theirs).sum(axis=2).min(axis=1)
         return rows[np.argsort(-distances, kind="stable")]
 

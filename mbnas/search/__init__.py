@@ -1,12 +1,14 @@
 """Searching: objectives and limits, samplers, the ask/tell loop, the study and its front."""
 
 from mbnas.search.budget import Budget
+from mbnas.search.estimate import Estimate
 from mbnas.search.events import Found, Observer, Snapshot
 from mbnas.search.feasibility import Feasibility
 from mbnas.search.front import front, hypervolume, knee
 from mbnas.search.objectives import COSTS, Goals, Limit, Objective, maximize, minimize
 from mbnas.search.samplers import DEFAULT_SAMPLER, SAMPLERS
-from mbnas.search.search import Estimate, Search
+from mbnas.search.savings import Savings, savings
+from mbnas.search.search import Search
 from mbnas.search.stopping import FrontReach, Stop, Stopping
 from mbnas.search.study import Study, open_study
 from mbnas.search.trial import Trial
@@ -24,6 +26,7 @@ __all__ = [
     "Limit",
     "Objective",
     "Observer",
+    "Savings",
     "Search",
     "Snapshot",
     "Stop",
@@ -36,4 +39,5 @@ __all__ = [
     "maximize",
     "minimize",
     "open_study",
+    "savings",
 ]

@@ -26,6 +26,10 @@ class Budget:
         """Whether it is spent, after so many trials in all and so many seconds."""
         if self.trials is not None and trials >= self.trials:
             return True
+        return self.out_of_time(elapsed)
+
+    def out_of_time(self, elapsed: float) -> bool:
+        """Whether its time is over."""
         return self.seconds is not None and elapsed >= self.seconds
 
     def seconds_left(self, trials: int, new: int, elapsed: float) -> float | None:

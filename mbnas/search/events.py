@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mbnas.network import Architecture
 from mbnas.search.feasibility import Feasibility
 from mbnas.search.objectives import Limit
+from mbnas.search.savings import Savings
 from mbnas.search.trial import Trial
 from mbnas.training.trainer import Epoch
 
@@ -19,10 +20,12 @@ class Found:
     Attributes:
         finished: Trials already evaluated.
         broken_off: Trials whose evaluation a kill or Ctrl-C cut short; they come first now.
+        enqueued: Networks that the search was told to start from, or that another study knows.
     """
 
     finished: int
     broken_off: int
+    enqueued: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Snapshot:
     Attributes:
         evaluated: Trials evaluated so far, reused ones not counted.
         wanted: Trials wanted in all; None where time alone ends the search.
-        reused: Trials answered from earlier ones.
+        saved: What did not have to be trained.
         front: The front's trials, from cheap to costly.
         hypervolume: Of the front.
         seconds_left: About how long it will take; None while that cannot be said.
@@ -40,7 +43,7 @@ class Snapshot:
 
     evaluated: int
     wanted: int | None
-    reused: int
+    saved: Savings
     front: tuple[Trial, ...]
     hypervolume: float
     seconds_left: float | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -70,28 +71,50 @@ class StudyRecord(BaseModel):
         """What another record of the same study says differently, in words."""
         pairs = {
             "seed": (self.seed, other.seed),
-            "split": (self.data.split, other.data.split),
-            "images": (self.data.digest, other.data.digest),
             "accuracy searched for": (self.goals.quality, other.goals.quality),
             "objective": (self.goals.cost, other.goals.cost),
             "limits": (_limits(self.goals), _limits(other.goals)),
             "sampler": (self.sampler, other.sampler),
             "stopping": (self.stopping, other.stopping),
-            "threads": (self.threads, other.threads),
-            "warm start": (self.warm_start, other.warm_start),
-            # Latencies of two machines do not belong on one front.
-            "processor": (self.host.cpu, other.host.cpu),
-            "onnxruntime": (self.host.onnxruntime, other.host.onnxruntime),
-            **{
-                key: (getattr(self.recipe, key), getattr(other.recipe, key))
-                for key in Recipe.__dataclass_fields__
-            },
+            "rungs": (self.recipe.rungs, other.recipe.rungs),
         }
         return [
-            f"{key}: {mine} there, {yours} now"
-            for key, (mine, yours) in pairs.items()
-            if mine != yours
+            *_differing(pairs),
+            *self.measuring_differences(other),
+            *self.training_differences(other),
         ]
+
+    def measuring_differences(self, other: StudyRecord) -> list[str]:
+        """Why latencies of the two do not belong on one front, in words."""
+        return _differing(
+            {
+                "threads": (self.threads, other.threads),
+                "processor": (self.host.cpu, other.host.cpu),
+                "onnxruntime": (self.host.onnxruntime, other.host.onnxruntime),
+            }
+        )
+
+    def training_differences(self, other: StudyRecord) -> list[str]:
+        """Why accuracies of the two do not belong on one front, in words."""
+        recipes = {
+            key: (getattr(self.recipe, key), getattr(other.recipe, key))
+            for key in Recipe.__dataclass_fields__
+            if key != "rungs"  # where a training pauses changes nothing in it
+        }
+        return _differing(
+            {
+                "split": (self.data.split, other.data.split),
+                "images": (self.data.digest, other.data.digest),
+                "warm start": (self.warm_start, other.warm_start),
+                **recipes,
+            }
+        )
+
+
+def _differing(pairs: Mapping[str, tuple[object, object]]) -> list[str]:
+    return [
+        f"{key}: {mine} there, {yours} now" for key, (mine, yours) in pairs.items() if mine != yours
+    ]
 
 
 def _limits(goals: Goals) -> str:

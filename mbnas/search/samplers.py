@@ -16,8 +16,9 @@ from mbnas.network.checks import nearest
 from mbnas.sampling.base import StatelessSampler
 from mbnas.sampling.history import Reader
 from mbnas.sampling.known import Known
-from mbnas.sampling.known_cost import Identity, KnownCostSampler
+from mbnas.sampling.known_cost import KnownCostSampler
 from mbnas.sampling.local_search import LocalSearchSampler
+from mbnas.sampling.spellings import Identity
 
 DEFAULT_SAMPLER = "known_cost"
 POPULATION_SIZE = 20  # small enough that brief searches reach a second generation

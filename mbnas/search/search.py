@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from optuna.samplers import BaseSampler
@@ -17,44 +15,30 @@ from mbnas.errors import StudyError
 from mbnas.measure.host import this_host
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.measure.predictor import Predictor
-from mbnas.network import costs
+from mbnas.network import Architecture
 from mbnas.search.budget import Budget
 from mbnas.search.driver import Driver
+from mbnas.search.estimate import REFERENCE_SAMPLE, Estimate, estimate, reference_cost, sampled
+from mbnas.search.evaluation import Evaluations
 from mbnas.search.events import Observer
 from mbnas.search.feasibility import Feasibility, FeasibilityCheck
 from mbnas.search.folder import StudyFolder
 from mbnas.search.foresight import Foresight
-from mbnas.search.objectives import ARITHMETIC_COSTS, Goals, Limit, Objective, maximize, minimize
+from mbnas.search.objectives import Goals, Limit, Objective, maximize, minimize
+from mbnas.search.proposals import Enqueued, Proposals
 from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
+from mbnas.search.reuse import KnownResults
 from mbnas.search.samplers import DEFAULT_SAMPLER, SamplerSource, check_sampler
 from mbnas.search.stopping import FrontReach, Stopping
-from mbnas.search.study import Study, open_study
+from mbnas.search.study import Study, open_study, read_trials
 from mbnas.space import SearchSpace
 from mbnas.training.images import Normalisation
 from mbnas.training.recipe import Recipe
 from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Trainer
 
-REFERENCE_SAMPLE = 200
 TRIED = 3
 """Networks on which precisions are tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a search would do, from a few networks tried for a moment.
-
-    Attributes:
-        networks: Networks tried.
-        latency_ms: Their latencies, shortest and longest.
-        training_seconds: Their estimated trainings, shortest and longest.
-        trial_seconds: Mean time of a trial, measuring included.
-    """
-
-    networks: int
-    latency_ms: tuple[float, float]
-    training_seconds: tuple[float, float]
-    trial_seconds: float
 
 
 class Search:
@@ -83,6 +67,10 @@ class Search:
             reach the front even with luck (`FrontReach`); or a rule of your own.
         warm_start: Begin each training with the weights of the most similar network that is
             still kept. Quicker to learn; what a network reaches then depends on its forerunners.
+        start: Networks to evaluate before any other, by what to call them in reports; they are
+            trained to their end. They need not be the space's.
+        reuse: Folders of other studies of the same images, split and recipe: what they trained is
+            taken over, as far as the space holds it, and counts in no budget.
 
     Raises:
         StudyError: objectives, limits or sampler that cannot be.
@@ -107,6 +95,8 @@ class Search:
         pack: int | None = None,
         stopping: Stopping | bool = True,
         warm_start: bool = False,
+        start: Mapping[str, Architecture] | None = None,
+        reuse: Sequence[str | Path] = (),
     ) -> None:
         if pack is not None and pack < 1:
             raise StudyError(f"pack = {pack}: must be at least 1")
@@ -126,6 +116,9 @@ class Search:
         self._pack = pack
         self._stopping = stopping
         self._warm_start = warm_start
+        self._start = dict(start or {})
+        self._reuse = [open_study(folder) for folder in reuse]
+        self._check_start()
 
     def run(
         self,
@@ -146,6 +139,8 @@ class Search:
         """
         budget = Budget(trials, seconds)
         with self._folder.locked():
+            for other in self._reuse:
+                self._take_precision(other.record)
             if self._folder.exists:
                 self._check_same_study()
             observer = observer or Observer()
@@ -170,20 +165,38 @@ class Search:
                 observer.waits_for_cores,
             )
             foresight = Foresight(self.space, len(self.data.classes), self.goals, self._predictor)
+            study = self._folder.optuna_study(record.name, record.goals.quantities)
+            samplers = SamplerSource(self._sampler, foresight.setting(record.reference, self.seed))
+            finished = read_trials(study, self._folder)
+            known = KnownResults(self._reuse, record)
+            proposals = Proposals(study, self.space, samplers)
+            proposals.enqueue(
+                [
+                    *(Enqueued(network, name) for name, network in self._start.items()),
+                    *known.within(self.space),
+                ],
+                {trial.architecture.id for trial in finished},
+            )
             with contextlib.closing(engine):
                 Driver(
                     folder=self._folder,
                     record=record,
-                    space=self.space,
-                    study=self._folder.optuna_study(record.name, record.goals.quantities),
+                    study=study,
                     engine=engine,
-                    samplers=SamplerSource(
-                        self._sampler, foresight.setting(record.reference, self.seed)
+                    proposals=proposals,
+                    evaluations=Evaluations(
+                        folder=self._folder,
+                        record=record,
+                        engine=engine,
+                        finished=finished,
+                        predictor=self._predictor,
+                        stopping=self._rule(foresight),
+                        known=known,
                     ),
+                    trials=finished,
+                    space_size=self.space.size,
                     observer=observer,
                     budget=budget,
-                    predictor=self._predictor,
-                    stopping=self._rule(foresight),
                 ).run()
         return open_study(self._folder.path)
 
@@ -202,25 +215,18 @@ class Search:
     def estimate(self, networks: int = 4, observer: Observer | None = None) -> Estimate:
         """What `run` would do and about how long a trial would take; writes nothing."""
         trainer = self._ready_trainer(observer or Observer())
-        rng = random.Random(self.seed)
-        some = [self.space.architecture(self.space.sample(rng)) for _ in range(networks)]
-        start = time.perf_counter()
-        latencies = self._meter.measure(some, len(self.data.classes))
-        measuring = (time.perf_counter() - start) / networks
-        training = [trainer.estimate_seconds(architecture) for architecture in some]
-        times = [latency.latency_ms for latency in latencies]
-        return Estimate(
-            networks=networks,
-            latency_ms=(min(times), max(times)),
-            training_seconds=(min(training), max(training)),
-            trial_seconds=sum(training) / networks + measuring,
-        )
+        some = sampled(self.space, networks, self.seed)
+        return estimate(some, trainer, self._meter, len(self.data.classes))
 
     def _meter_for(self, trainer: Trainer) -> LatencyMeter | MeasuringProcess:
         """Where training needs a GPU and not the cores, they measure the next network meanwhile."""
         if trainer.uses_cores or not isinstance(self._meter, OrtLatencyMeter):
             return self._meter
         return MeasuringProcess(self._meter.threads, self._meter.seconds)
+
+    def _reference_cost(self) -> float:
+        some = sampled(self.space, REFERENCE_SAMPLE, self.seed)
+        return reference_cost(some, self.goals, self._meter, len(self.data.classes))
 
     def _ready_trainer(self, observer: Observer) -> Trainer:
         if self._trainer is None:
@@ -238,20 +244,30 @@ class Search:
         if self.recipe.precision != "auto" or not isinstance(trainer, TorchTrainer):
             return
         if trainer.uses_cores and not self._is_trainer_given:
-            rng = random.Random(self.seed)
-            trainer.settle_precision(
-                [self.space.architecture(self.space.sample(rng)) for _ in range(TRIED)]
-            )
+            trainer.settle_precision(sampled(self.space, TRIED, self.seed))
         self.recipe = trainer.recipe
 
-    def _check_same_study(self) -> None:
-        """Refuses to go on with a study that was made of something else."""
-        record, space = self._folder.read()
-        if self.recipe.precision == "auto":  # was settled when the study was made
+    def _take_precision(self, record: StudyRecord) -> None:
+        """Trains in the precision that was settled when a study was made."""
+        if self.recipe.precision == "auto":
             self.recipe = replace(self.recipe, precision=record.recipe.precision)
             if isinstance(self._trainer, TorchTrainer):  # an estimate has made it
                 asked = replace(self._trainer.recipe, precision=self.recipe.precision)
                 self._trainer = self._trainer.with_recipe(asked)
+
+    def _check_start(self) -> None:
+        largest = self.space.resolutions[-1]
+        for name, architecture in self._start.items():
+            if architecture.resolution > largest:
+                raise StudyError(
+                    f"start {name}: resolution = {architecture.resolution} is above the space's"
+                    f" largest, {largest}, at which the images are kept; write it down smaller"
+                )
+
+    def _check_same_study(self) -> None:
+        """Refuses to go on with a study that was made of something else."""
+        record, space = self._folder.read()
+        self._take_precision(record)
         there = self._record(record.reference_cost, record.data.normalisation)
         differences = record.differences(there)
         if space != self.space:
@@ -286,27 +302,6 @@ class Search:
             host=this_host(self._meter.threads),
             versions=package_versions(),
         )
-
-    def _reference_cost(self) -> float:
-        """The limit on the cost, else what all but the costliest twentieth of the space stay under.
-
-        Of sampled networks: the costliest of all would leave most of the area to networks that
-        nobody wants.
-        """
-        for limit in self.goals.limits:
-            if limit.quantity == self.goals.cost:
-                return limit.most
-        classes = len(self.data.classes)
-        arithmetic = self.goals.cost in ARITHMETIC_COSTS
-        by = self.goals.cost if arithmetic else "macs"
-        rng = random.Random(self.seed)
-        sample = [self.space.architecture(self.space.sample(rng)) for _ in range(REFERENCE_SAMPLE)]
-        sample.sort(key=lambda architecture: getattr(costs(architecture.lower(classes)), by))
-        costly = sample[round(0.95 * (REFERENCE_SAMPLE - 1))]
-        if arithmetic:
-            return float(getattr(costs(costly.lower(classes)), by))
-        (latency,) = self._meter.measure([costly], classes)
-        return float(getattr(latency, self.goals.cost))
 
 
 def _rule_name(stopping: Stopping | bool) -> str:

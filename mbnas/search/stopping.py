@@ -95,9 +95,13 @@ class FrontReach:
         if self._foresight is None or to_beat is None or len(trained) < FEWEST_BEFORE_TRAINING:
             return None
         if self._view is None:
-            self._view = View(Points(self._foresight.distributions), self._foresight.knowns())
+            self._view = View(
+                Points(self._foresight.distributions),
+                self._foresight.knowns(),
+                self._foresight.identities,
+            )
         view = self._view
-        said = [(one, observed(one, self._goals)) for one in finished]
+        said = [(one, observed(one, self._goals)) for one in finished if one.params]
         usable = [(one, it.values[0]) for one, it in said if it and math.isfinite(it.values[0])]
         rows = np.array([view.points.row(one.params) for one, _ in usable])
         process = GaussianProcess(

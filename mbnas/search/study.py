@@ -15,6 +15,7 @@ from mbnas.errors import StudyError
 from mbnas.search.folder import StudyFolder
 from mbnas.search.front import front, hypervolume, points
 from mbnas.search.record import StudyRecord
+from mbnas.search.savings import Savings, savings
 from mbnas.search.trial import Trial
 from mbnas.space import SearchSpace
 
@@ -42,6 +43,11 @@ class Study:
     def hypervolume(self) -> float:
         """The area that the front dominates, up to the study's reference point."""
         return hypervolume(points(self.front, self.record.goals), self.record.reference)
+
+    @property
+    def savings(self) -> Savings:
+        """What did not have to be trained."""
+        return savings(self.trials, self.record.recipe.epochs)
 
     @cached_property
     def _by_number(self) -> Mapping[int, Trial]:
@@ -125,6 +131,8 @@ def row(trial: Trial) -> dict[str, Any]:
         "latency_seconds": trial.latency_seconds,
         "reused_from": trial.reused_from,
         "started_from": trial.started_from,
+        "start": trial.start,
+        "known_from": trial.known_from,
         "architecture": trial.architecture.describe(),
         **trial.params,
     }

@@ -34,7 +34,7 @@ class Trial:
 
     Attributes:
         number: Optuna's number of the trial.
-        params: The option chosen for every choice.
+        params: The option chosen for every choice; empty of a network outside the space.
         architecture: The network.
         status: How the trial ended.
         reason: Why it is untrained, stopped or failed; None otherwise.
@@ -42,6 +42,8 @@ class Trial:
         expected_accuracy: What a stopped or, by the models, untrained network would likely have
             come to, of the accuracy searched for.
         started_from: Number of the trial whose weights it began with; None for fresh ones.
+        start: What the user calls a network that the search was to start from; None for others.
+        known_from: Study and trial in which the network was trained before; None for others.
         latency: The measured distribution; None where it was not measured.
         predicted_ms: The predicted `latency_ms`; None without a predictor.
         costs: Arithmetic costs.
@@ -70,6 +72,8 @@ class Trial:
     latency_seconds: float = 0.0
     reused_from: int | None = None
     started_from: int | None = None
+    start: str | None = None
+    known_from: str | None = None
 
     @property
     def balanced_accuracy(self) -> float | None:
@@ -110,7 +114,7 @@ class Trial:
             return self.latency.high_ms
         return None if self.predicted_ms is None else PREDICTED_SURELY * self.predicted_ms
 
-    def as_reused(self, number: int, params: Params) -> Trial:
+    def as_reused(self, number: int, params: Params, start: str | None = None) -> Trial:
         """The same result under another trial's number, nothing spent."""
         return replace(
             self,
@@ -120,6 +124,7 @@ class Trial:
             training_seconds=0.0,
             latency_seconds=0.0,
             reused_from=self.number,
+            start=start,
         )
 
     def to_record(self) -> dict[str, Any]:

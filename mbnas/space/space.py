@@ -59,6 +59,17 @@ class Choice:
         """Labels of the options, in the order of the file."""
         return tuple(option.label for option in self.options)
 
+    def nearest(self, record: object) -> Label:
+        """Label of the option that says least else than a stage, stem, head or network does."""
+        differing = [
+            sum(
+                getattr(record, name) != value
+                for name, value in ((self.field, option.value), *option.also)
+            )
+            for option in self.options
+        ]
+        return self.options[differing.index(min(differing))].label
+
     def option(self, label: Label) -> Option:
         """The option of that label.
 
@@ -164,6 +175,23 @@ class SearchSpace:
             head=Head(**groups.get("head", {})),
             **groups[""],
         )
+
+    def params(self, architecture: Architecture) -> Params | None:
+        """The point at which a network stands; None where the space does not hold it."""
+        groups: dict[str, Any] = {
+            "": architecture,
+            "stem": architecture.stem,
+            "head": architecture.head,
+            **{f"stage{at}": stage for at, stage in enumerate(architecture.stages, start=1)},
+        }
+        if len(architecture.stages) != self.stages:
+            return None
+        found = {choice.name: choice.nearest(groups[choice.group]) for choice in self.choices}
+        try:
+            same = self.architecture(found).id == architecture.id
+        except SpaceError:  # near options that make no network together
+            return None
+        return found if same else None
 
     def sample(self, rng: random.Random) -> Params:
         """A point, every option of every choice equally likely."""

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from mbnas.engine import PackedEngine
 from mbnas.errors import StudyError
 from mbnas.search import Search, Trial, maximize, minimize, open_study
-from mbnas.search.driver import CURVE
+from mbnas.search.evaluation import CURVE
 from mbnas.search.stopping import Stop
 from mbnas.search.warm_start import shared_parameters
 from mbnas.testing import FakeLatencyMeter, FakeTrainer

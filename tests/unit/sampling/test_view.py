@@ -65,4 +65,4 @@ def test_nothing_known_is_a_view_too() -> None:
     rows = points.uniform(np.random.default_rng(5), 10)
     view = View(points, [])
     assert view.exact(rows).logs.shape == view.rough(rows).logs.shape == (10, 0)
-    np.testing.assert_array_equal(view.exact(rows).features, view.encoding(rows))
+    np.testing.assert_array_equal(view.exact(rows).features, view.plain(rows))

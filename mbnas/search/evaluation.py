@@ -1,0 +1,229 @@
+"""The way of a trial: arithmetic limits, latency and its limits, training from rung to rung."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import optuna
+from numpy.typing import NDArray
+
+from mbnas.engine import Engine, Failed, Measure, Measured, Outcome, Train, Trained
+from mbnas.measure.predictor import Predictor
+from mbnas.network import Architecture, costs
+from mbnas.search.folder import StudyFolder
+from mbnas.search.front import broken_limit
+from mbnas.search.objectives import Limit
+from mbnas.search.proposals import Proposal
+from mbnas.search.record import StudyRecord
+from mbnas.search.reuse import KnownResults
+from mbnas.search.samplers import derived_seed
+from mbnas.search.stopping import Stop, Stopping
+from mbnas.search.trial import Trial
+from mbnas.search.warm_start import Start, kept_weights, nearest_weights
+from mbnas.training.trainer import Assignment
+
+CURVE = "curve"
+"""The Optuna trial's user attribute that holds epoch, loss and accuracy up to the last rung."""
+STARTED_FROM = "started_from"
+"""That which holds the number of the trial whose weights it began with, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A trial that is at its end, with the files that it leaves."""
+
+    asked: optuna.Trial
+    trial: Trial
+    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    model: bytes | None = None
+
+
+@dataclass(slots=True)
+class _Open:
+    """A trial in evaluation: Optuna's trial, what is known of it so far, what is to be trained."""
+
+    asked: optuna.Trial
+    trial: Trial
+    assignment: Assignment | None = None
+
+
+@dataclass(slots=True)
+class Evaluations:
+    """Trials in evaluation; each outcome of the engine sends its trial on its way.
+
+    Attributes:
+        folder: Where checkpoints lie.
+        record: Goals, recipe and seed.
+        engine: Measures and trains.
+        finished: All trials on record; whoever puts trials there shares the list.
+        predictor: Of latencies.
+        stopping: By what rule trials are given up.
+        known: Trainings of other studies.
+    """
+
+    folder: StudyFolder
+    record: StudyRecord
+    engine: Engine
+    finished: Sequence[Trial]
+    predictor: Predictor | None
+    stopping: Stopping | None
+    known: KnownResults
+    _open: dict[int, _Open] = field(default_factory=dict)
+
+    @property
+    def open(self) -> Collection[Trial]:
+        """The trials in evaluation, as far as they have come."""
+        return [one.trial for one in self._open.values()]
+
+    def begin(self, proposal: Proposal) -> Ended | None:
+        """What can be known without running the network, then the first job.
+
+        Returns:
+            The trial, if it is at its end already.
+        """
+        asked, architecture = proposal.asked, proposal.architecture
+        known = self.known.get(architecture.id)
+        trial = Trial(
+            number=asked.number,
+            params=dict(asked.params),
+            architecture=architecture,
+            status="untrained",
+            costs=costs(architecture.lower(len(self.record.data.classes))),
+            predicted_ms=self._predicted(architecture),
+            start=proposal.start,
+            known_from=None if known is None else known.name,
+        )
+        self._open[trial.number] = _Open(asked, trial)
+        broken = broken_limit(trial, self.record.goals.limits)
+        if broken is not None:
+            return self._close(replace(trial, reason=_said(broken, trial)))
+        if known is not None and known.latency is not None:
+            return self._measured(replace(trial, latency=known.latency))
+        self.engine.submit(Measure(trial.number, architecture))
+        return None
+
+    def advance(self, outcome: Outcome) -> Ended | None:
+        """Takes an outcome; gives its trial back if that is at its end now."""
+        trial = self._open[outcome.trial].trial
+        match outcome:
+            case Measured():
+                return self._measured(
+                    replace(trial, latency=outcome.latency, latency_seconds=outcome.seconds)
+                )
+            case Trained():
+                trial = replace(
+                    trial,
+                    curve=outcome.training.curve,
+                    training_seconds=outcome.training.curve[-1].seconds,
+                )
+                if not outcome.training.finished:
+                    return self._at_rung(trial)
+                trained = replace(trial, status="trained", accuracy=outcome.training.accuracy)
+                return self._close(trained, outcome.training.weights, outcome.model)
+            case Failed():
+                trial = replace(trial, status="failed", reason=outcome.reason)
+                if trial.latency is None:
+                    return self._close(replace(trial, latency_seconds=outcome.seconds))
+                spent = trial.training_seconds + outcome.seconds
+                return self._close(replace(trial, training_seconds=spent))
+
+    def _predicted(self, architecture: Architecture) -> float | None:
+        if self.predictor is None:
+            return None
+        return float(self.predictor.predict([architecture])[0])
+
+    def _measured(self, trial: Trial) -> Ended | None:
+        """A trial whose latency is there: refused, known, given up, or trained."""
+        broken = broken_limit(trial, self.record.goals.limits)
+        if broken is not None:
+            return self._close(replace(trial, reason=_said(broken, trial)))
+        known = self.known.get(trial.architecture.id)
+        if known is not None:
+            return self._close(known.applied_to(trial), *known.files())
+        stop = None
+        if self.stopping is not None and trial.start is None:  # what the user asks for is trained
+            stop = self.stopping.before_training(trial, self.finished)
+        if stop is not None:
+            return self._close(_given_up(trial, "untrained", stop))
+        self._begin_training(trial)
+        return None
+
+    def _begin_training(self, trial: Trial) -> None:
+        """Trains to the first rung; after a kill, from the epoch that was reached."""
+        entry = self._open[trial.number]
+        found = self._start(entry.asked, trial)
+        if found is not None:
+            trial = replace(trial, started_from=found.trial)
+        entry.trial = trial
+        entry.assignment = Assignment(
+            trial.architecture,
+            # A network's seed is its own, whenever and by whom it is trained.
+            derived_seed(self.record.seed, int(trial.architecture.id, 16)),
+            until=self.record.recipe.stops[0],
+            checkpoint=self.folder.checkpoint(trial.number),
+            start=None if found is None else found.weights,
+        )
+        self.engine.submit(Train(trial.number, entry.assignment))
+
+    def _start(self, asked: optuna.Trial, trial: Trial) -> Start | None:
+        """Weights to begin with; after a kill, the same as before."""
+        if not self.record.warm_start:
+            return None
+        if STARTED_FROM in asked.user_attrs:
+            source = asked.user_attrs[STARTED_FROM]
+            return None if source is None else kept_weights(source, self.folder)
+        found = nearest_weights(trial, self.finished, self.folder)
+        asked.set_user_attr(STARTED_FROM, None if found is None else found.trial)
+        return found
+
+    def _at_rung(self, trial: Trial) -> Ended | None:
+        """A trial that is not at its end: stopped, or trained to the next rung."""
+        entry = self._open[trial.number]
+        entry.trial = trial
+        entry.asked.set_user_attr(
+            CURVE, [[one.epoch, one.loss, one.accuracy] for one in trial.curve]
+        )
+        stop = None
+        # After a kill, a training is taken up beyond the rung that it was asked to.
+        at_rung = len(trial.curve) in self.record.recipe.stops
+        if self.stopping is not None and trial.start is None and at_rung:
+            stop = self.stopping.at_rung(trial, self.finished)
+        if stop is not None:
+            return self._close(_given_up(trial, "stopped", stop))
+        assert entry.assignment is not None
+        done = len(trial.curve)
+        until = next((stop for stop in self.record.recipe.stops if stop > done), None)
+        entry.assignment = replace(entry.assignment, until=until)
+        self.engine.submit(Train(trial.number, entry.assignment))
+        return None
+
+    def _close(
+        self,
+        trial: Trial,
+        weights: Mapping[str, NDArray[Any]] | None = None,
+        model: bytes | None = None,
+    ) -> Ended:
+        return Ended(self._open.pop(trial.number).asked, trial, weights or {}, model)
+
+
+def _given_up(trial: Trial, status: Literal["untrained", "stopped"], stop: Stop) -> Trial:
+    return replace(
+        trial, status=status, reason=stop.reason, expected_accuracy=stop.expected_accuracy
+    )
+
+
+def _said(limit: Limit, trial: Trial) -> str:
+    if limit.quantity == "latency_ms" and trial.latency is None:
+        return f"predicted latency_ms {trial.predicted_ms:.4g} is far above {limit.most:.4g}"
+    value = trial.value(limit.quantity) or math.nan
+    most = trial.bound(limit.quantity) or math.nan
+    digits = ".4g" if limit.quantity.endswith("_ms") else ",.0f"
+    if value > limit.most:
+        return f"{limit.quantity} {value:{digits}} is above the limit of {limit.most:{digits}}"
+    return (
+        f"{limit.quantity} {value:{digits}} may be up to {most:{digits}}, above the limit of"
+        f" {limit.most:{digits}}"
+    )
