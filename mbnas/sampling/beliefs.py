@@ -43,7 +43,6 @@ class CostBeliefs:
             else Correction(
                 self.seen.features,
                 np.exp(self.seen.logs[:, at]),
-                np.exp(self.seen.smooth[:, at]),
                 history.signs[cost.objective] * history.losses[:, cost.objective],
             )
             for at, cost in enumerate(view.costs)
@@ -54,7 +53,7 @@ class CostBeliefs:
         correction = self._corrections[at]
         if correction is None:
             return of.logs[:, at], of.errors[:, at]
-        shift, error = correction(of.features, of.smooth[:, at] - of.logs[:, at])
+        shift, error = correction(of.features)
         return of.logs[:, at] + shift, np.hypot(of.errors[:, at], error)
 
     def chance(self, of: Foreknown) -> Array:

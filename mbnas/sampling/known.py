@@ -16,8 +16,6 @@ Params = Mapping[str, Any]
 MOST_REMEMBERED = 5_000
 FEW_PAIRS = 3
 EXACT = 1e-6
-HALFWAY_SPREAD = 0.25
-"""Spread of the belief that what others say counts half."""
 USUAL_ERROR = 0.1
 """Relative error of a known quantity while too few measured values say better."""
 
@@ -68,55 +66,32 @@ class Correction:
     """How measured values of a quantity differ from what was known of it before.
 
     A linear model of the logarithm of their ratio: an exact quantity stays as it is, a rough
-    estimate is drawn towards what was measured, and as far as it pays, towards what the estimates
-    of other points say of this one.
+    estimate is drawn towards what was measured.
 
     Args:
         features: (pairs, features)
         known: (pairs,)
-        smooth: What the others' known values say of each, (pairs,).
         measured: (pairs,)
     """
 
-    def __init__(self, features: Array, known: Array, smooth: Array, measured: Array) -> None:
+    def __init__(self, features: Array, known: Array, measured: Array) -> None:
         usable = (known > 0) & (measured > 0) & np.isfinite(measured)
         ratios = np.log(measured[usable] / known[usable])
-        off = np.log(smooth[usable] / known[usable])
         self._model: BayesianRidge | None = None
-        self._shift, self._error, self._weight = 0.0, USUAL_ERROR, 0.0
+        self._shift, self._error = 0.0, USUAL_ERROR
         if len(ratios) and float(np.abs(ratios).max()) < EXACT:
             self._error = 0.0
         elif len(ratios) >= FEW_PAIRS:
-            self._weight = _weight(off, ratios)
-            self._model = BayesianRidge().fit(features[usable], ratios - self._weight * off)
+            self._model = BayesianRidge().fit(features[usable], ratios)
         elif len(ratios):
             self._shift = float(ratios.mean())
 
-    def __call__(self, features: Array, off: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of the logarithm of measured over known.
-
-        Args:
-            features: (points, features)
-            off: Logarithm of what others say over what is known, (points,).
-        """
+    def __call__(self, features: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of the logarithm of measured over known."""
         if self._model is None or not len(features):
             return np.full(len(features), self._shift), np.full(len(features), self._error)
         shift, error = self._model.predict(features, return_std=True)
-        return shift + self._weight * off, error
-
-
-def _weight(off: Array, ratios: Array) -> float:
-    """How far measured values lie on the way from what was known to what others say: 0 to 1.
-
-    Both are believed alike at first; the measured values tell.
-    """
-    off, ratios = off - off.mean(), ratios - ratios.mean()
-    precision = 1 / max(float(ratios.var()), EXACT**2)
-    before = 1 / HALFWAY_SPREAD**2
-    found = (precision * float(off @ ratios) + before * 0.5) / (
-        precision * float(off @ off) + before
-    )
-    return min(1.0, max(0.0, found))
+        return shift, error
 
 
 def chance_within(mean: Array, deviation: Array, most: float) -> Array:

@@ -26,13 +26,11 @@ class Foreknown:
     Attributes:
         logs: Logarithms of the known quantities, (rows, quantities).
         errors: Their standard deviations, (rows, quantities); 0 where they were worked out.
-        smooth: The logarithms as they are estimated from other points, (rows, quantities).
         features: What models see, (rows, features).
     """
 
     logs: Array
     errors: Array
-    smooth: Array
     features: Array
 
 
@@ -66,13 +64,14 @@ class View:
     def exact(self, rows: Rows) -> Foreknown:
         """What is known of some rows, worked out."""
         logs = self._exact_logs(rows)
-        smooth, _ = self._estimated(rows)
-        return Foreknown(logs, np.zeros(logs.shape), smooth, self._features(rows, logs))
+        return Foreknown(logs, np.zeros(logs.shape), self._features(rows, logs))
 
     def rough(self, rows: Rows) -> Foreknown:
         """The same, estimated."""
-        logs, errors = self._estimated(rows)
-        return Foreknown(logs, errors, logs, self._features(rows, logs))
+        plain = self.plain(rows)
+        found = np.array([estimate.predict(plain) for estimate in self._estimates])
+        logs, errors = found.reshape(len(self.costs), 2, len(rows)).transpose(1, 2, 0)
+        return Foreknown(logs, errors, self._features(rows, logs))
 
     def plain(self, rows: Rows) -> Array:
         """Features of rows by their options alone."""
@@ -81,13 +80,6 @@ class View:
     def first_cost(self, rows: Rows) -> Array | None:
         """Logarithm of the first known objective, estimated; None where none is known."""
         return None if self._first is None else self.rough(rows).logs[:, self._first]
-
-    def _estimated(self, rows: Rows) -> tuple[Array, Array]:
-        """Estimated logarithms of the known quantities and their errors, (rows, quantities)."""
-        plain = self.plain(rows)
-        found = np.array([estimate.predict(plain) for estimate in self._estimates])
-        logs, errors = found.reshape(len(self.costs), 2, len(rows)).transpose(1, 2, 0)
-        return logs, errors
 
     def _exact_logs(self, rows: Rows) -> Array:
         """Logarithms of the known quantities, (rows, quantities)."""

@@ -60,15 +60,14 @@ class Choice:
         return tuple(option.label for option in self.options)
 
     def nearest(self, record: object) -> Label:
-        """Label of the option that says least else than a stage, stem, head or network does."""
-        differing = [
-            sum(
-                getattr(record, name) != value
-                for name, value in ((self.field, option.value), *option.also)
-            )
-            for option in self.options
-        ]
-        return self.options[differing.index(min(differing))].label
+        """Label of the option that says what a stage, stem, head or network says, or nearly."""
+
+        def rank(option: Option) -> tuple[int, int]:
+            said = ((self.field, option.value), *option.also)
+            # Of options that agree, the one that fixes more leaves less to other fields.
+            return sum(getattr(record, name) != value for name, value in said), -len(said)
+
+        return min(self.options, key=rank).label
 
     def option(self, label: Label) -> Option:
         """The option of that label.

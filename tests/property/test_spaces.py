@@ -141,3 +141,15 @@ def test_sampled_networks_can_be_built_and_cost_what_arithmetic_says(
     assert said.resolution == size
     with torch.no_grad():
         assert network(images).shape == (2, 5)
+
+
+@given(spaces(), spaces(), seeds)
+def test_a_network_has_a_point_where_the_space_holds_it(
+    space: SearchSpace, other: SearchSpace, seed: int
+) -> None:
+    network = space.architecture(space.sample(random.Random(seed)))
+    point = space.params(network)
+    assert point is not None
+    assert space.architecture(point).id == network.id
+    elsewhere = other.params(network)
+    assert elsewhere is None or other.architecture(elsewhere).id == network.id

@@ -53,6 +53,7 @@ def front_figure(study: Study) -> go.Figure:
         for at, place in enumerate(places[group]):
             named = f"{MARKS[group].name} ({len(sorted_out[group])})"
             _add_points(figure, group, place, named, shown=at == 0)
+    _mark_starts(figure, [trial for trials in sorted_out.values() for trial in trials], goals)
     if study.front:
         _mark_knee(figure, knee(study.front, goals), goals)
     _draw_limit(figure, goals, above=("x", "y") in used)
@@ -192,6 +193,20 @@ def _mark_knee(figure: go.Figure, trial: Trial, goals: Goals) -> None:
         marker={"symbol": "circle-open", "size": 22, "color": INK, "line": {"width": 2}},
         hoverinfo="skip",
     )
+
+
+def _mark_starts(figure: go.Figure, trials: Sequence[Trial], goals: Goals) -> None:
+    """A star around each network that the search was told to start from."""
+    starts = [one for one in trials if one.start is not None and not _in_strip(one, goals)]
+    if starts:
+        figure.add_scatter(
+            name=f"started from ({len(starts)})",
+            x=[trial.value(goals.cost) for trial in starts],
+            y=[seen_accuracy(trial, goals.quality) for trial in starts],
+            mode="markers",
+            marker={"symbol": "star-open", "size": 20, "color": INK, "line": {"width": 1.5}},
+            hoverinfo="skip",
+        )
 
 
 def _draw_limit(figure: go.Figure, goals: Goals, above: bool) -> None:
