@@ -202,7 +202,8 @@ class Search:
 
     def _rule(self, foresight: Foresight) -> Stopping | None:
         if isinstance(self._stopping, bool):
-            return FrontReach(self.goals, foresight) if self._stopping else None
+            images = self.data.sizes["validation"]
+            return FrontReach(self.goals, foresight, images) if self._stopping else None
         return self._stopping
 
     def feasibility(self) -> list[Feasibility]:

@@ -72,7 +72,11 @@ class Stopping(Protocol):
 
 
 class FrontReach:
-    """Stops a trial that even with luck would not reach the front at its measured cost.
+    """Stops a trial that even with luck would not raise the front at its measured cost.
+
+    A front is raised by what the validation part can tell: by more than one standard error of the
+    accuracy that is to be beaten. Less than that is drawn anew with every split, and on a front
+    that is near its end, chasing it is what most of the training goes into.
 
     Before the training, luck is judged by a Gaussian process of the networks' accuracies; at a
     rung, by how finished trainings went on from there. Accuracies are taken by the logarithm of
@@ -81,11 +85,15 @@ class FrontReach:
     Args:
         goals: What is optimised and limited.
         foresight: What is known of networks; None trains every network to its first rung.
+        images: Of the validation part; None takes every difference for one.
     """
 
-    def __init__(self, goals: Goals, foresight: Foresight | None = None) -> None:
+    def __init__(
+        self, goals: Goals, foresight: Foresight | None = None, images: int | None = None
+    ) -> None:
         self._goals = goals
         self._foresight = foresight
+        self._images = images
         self._view: View | None = None
 
     def before_training(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:
@@ -131,17 +139,20 @@ class FrontReach:
     def _verdict(
         self, trial: Trial, to_beat: Trial, mean: float, spread: float, known: int, chance: float
     ) -> Stop | None:
-        """Stops a trial whose chance of an error below that of the one to beat is too small."""
+        """Stops a trial whose chance to be better than the one to beat is too small."""
         luck = float(student.ppf(1 - chance, max(1, known - 2)))
         best = 1 - math.exp(mean - luck * spread)
         level = to_beat.value(self._goals.quality) or 0.0
-        if best >= level:
+        told = math.sqrt(level * (1 - level) / self._images) if self._images else 0.0
+        if best >= level + told:
             return None
         cost = f"{self._goals.cost} {trial.value(self._goals.cost):.4g}"
         when = f"after {len(trial.curve)} epochs" if trial.curve else "before any training"
         reason = (
             f"{when}: {self._goals.quality} {best:.4f} at best, with {cost}; trial"
-            f" {to_beat.number} is as cheap and has {level:.4f} (by {known} trained networks)"
+            f" {to_beat.number} is as cheap and has {level:.4f}"
+            + (f" ± {told:.4f}" if told else "")
+            + f" (by {known} trained networks)"
         )
         return Stop(reason, max(0.0, 1 - math.exp(mean)))
 

@@ -80,6 +80,16 @@ def test_one_that_will_end_far_below_the_front_is_stopped_and_one_near_it_is_not
     assert rule.at_rung(trial(99, 0.76, 1.5, epochs=2), finished()) is None
 
 
+def test_where_few_images_cannot_tell_a_slightly_better_network_is_stopped_too() -> None:
+    slightly_better = trial(99, 0.76, 1.5, epochs=2)  # the front has 0.75 at its cost
+    assert FrontReach(GOALS, images=100_000).at_rung(slightly_better, finished()) is None
+    stop = FrontReach(GOALS, images=50).at_rung(slightly_better, finished())
+    assert stop is not None
+    assert "0.7500 ± 0.0612" in stop.reason
+    much_better = trial(99, 0.9, 1.5, epochs=2)
+    assert FrontReach(GOALS, images=50).at_rung(much_better, finished()) is None
+
+
 def test_a_cheap_network_is_held_against_those_as_cheap_alone() -> None:
     rule = FrontReach(GOALS)
     assert rule.at_rung(trial(99, 0.5, 1.5, epochs=2), finished()) is not None
