@@ -157,8 +157,7 @@ def table_of_study(study: Study) -> KnownTable:
         StudyError: it has fewer than three.
     """
     goals = study.record.goals
-    # One without parameters lies outside the space.
-    trained = [trial for trial in study.trials if trial.status == "trained" and trial.params]
+    trained = [one for one in study.trials if one.status == "trained" and not one.outside]
     if len(trained) < 3:
         raise StudyError(f"{study.folder.path}: has {len(trained)} trained trials, too few")
     labels = pandas.DataFrame([trial.params for trial in trained])

@@ -12,7 +12,7 @@ from mbnas.cli import INTERRUPTED
 from mbnas.cli.options import add_data, add_training, read_data, read_recipe
 from mbnas.cli.progress import progress
 from mbnas.cli.words import duration, front_table, savings_said
-from mbnas.search import DEFAULT_SAMPLER, SAMPLERS
+from mbnas.search import DEFAULT_SAMPLER, SAMPLERS, is_paid
 
 _EPILOG = """\
 examples:
@@ -26,7 +26,7 @@ examples:
 
 LIMIT  latency_ms=2, params=1e6, macs=5e7, size_bytes=4e6: networks above it are not trained.
 
-Networks that even with luck would not reach the front are not trained, or stopped at a rung.
+Networks that even with luck would not raise the front are not trained, or stopped at a rung.
 
 The study's folder keeps everything. Ctrl-C is safe at any time: the same command goes on.
 """
@@ -170,7 +170,7 @@ def _predictor(
 def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: float | None) -> None:
     data, space = search.data, search.space
     if (folder / "study.json").exists():
-        done = [trial for trial in mbnas.open_study(folder).trials if trial.status != "reused"]
+        done = [trial for trial in mbnas.open_study(folder).trials if is_paid(trial)]
         print(f"goes on   {folder} has {len(done)} evaluated trials, which count")
         trials = None if trials is None else max(0, trials - len(done))
     with progress(search.recipe.epochs) as observer:

@@ -62,18 +62,10 @@ def front_table(study: mbnas.Study) -> None:
 
 
 def savings_said(saved: Savings) -> str:
-    """`12 trainings (8 known from other studies, 4 given up unseen), 96 epochs in all`."""
-    parts = {
-        "repeats": saved.repeats,
-        "known from other studies": saved.known,
-        "given up before any training": saved.untrained,
-    }
-    said = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
-    stopped = f"; {saved.stopped} stopped at a rung" if saved.stopped else ""
-    return (
-        f"{saved.trainings} trainings{f' ({said})' if said else ''}{stopped};"
-        f" {saved.epochs} epochs in all"
-    )
+    """`12 trainings, 96 epochs in all (8 known from other studies, 4 repeats)`."""
+    parts = ", ".join(f"{number} {name}" for name, number in saved.parts.items())
+    said = f"{saved.trainings} trainings, {saved.epochs} epochs in all"
+    return said + (f" ({parts})" if parts else "")
 
 
 def checking_said(limits: Sequence[mbnas.Limit]) -> str:

@@ -115,17 +115,9 @@ def _stopping(study: Study) -> tuple[str, ...]:
 
 def _saved(study: Study) -> tuple[str, ...]:
     saved = study.savings
-    parts = {
-        "given up before any training": saved.untrained,
-        "known from other studies": saved.known,
-        "repeats": saved.repeats,
-        "stopped at a rung": saved.stopped,
-    }
-    said = [f"{count:,} {name}" for name, count in parts.items() if count]
-    return (
-        f"{plural(saved.trainings, 'training')}, {plural(saved.epochs, 'epoch')} in all",
-        *([", ".join(said)] if said else []),
-    )
+    parts = ", ".join(f"{number:,} {name}" for name, number in saved.parts.items())
+    figure = f"{plural(saved.trainings, 'training')}, {plural(saved.epochs, 'epoch')} in all"
+    return (figure, parts) if parts else (figure,)
 
 
 def _some(names: tuple[str, ...], most: int = 10) -> str:

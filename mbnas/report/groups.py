@@ -48,7 +48,7 @@ def origin(trial: Trial) -> str:
     """Where a trial comes from, if not from the sampler."""
     parts = []
     if trial.start is not None:
-        outside = "" if trial.params else ", not of the space"
+        outside = ", not of the space" if trial.outside else ""
         parts.append(f"started from {trial.start}{outside}")
     if trial.known_from is not None:
         parts.append(f"trained in {trial.known_from}")

@@ -12,7 +12,7 @@ from mbnas.sampling.points import Points, Rows
 
 Identity = Callable[[Sequence[Mapping[str, Any]]], Sequence[Hashable]]
 """What tells points from one another, where several points may be the same thing."""
-CONTEXTS = 4
+CONTEXTS = 16
 """Points in which two options must be able to change places without a difference."""
 
 

@@ -7,7 +7,7 @@ from mbnas.search.feasibility import Feasibility
 from mbnas.search.front import front, hypervolume, knee
 from mbnas.search.objectives import COSTS, Goals, Limit, Objective, maximize, minimize
 from mbnas.search.samplers import DEFAULT_SAMPLER, SAMPLERS
-from mbnas.search.savings import Savings, savings
+from mbnas.search.savings import Savings, is_paid, savings
 from mbnas.search.search import Search
 from mbnas.search.stopping import FrontReach, Stop, Stopping
 from mbnas.search.study import Study, open_study
@@ -35,6 +35,7 @@ __all__ = [
     "Trial",
     "front",
     "hypervolume",
+    "is_paid",
     "knee",
     "maximize",
     "minimize",

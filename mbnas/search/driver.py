@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import optuna
 from optuna.trial import TrialState
@@ -17,7 +17,7 @@ from mbnas.search.budget import Budget
 from mbnas.search.evaluation import Ended, Evaluations
 from mbnas.search.events import Found, Observer, Snapshot
 from mbnas.search.folder import StudyFolder
-from mbnas.search.front import broken_limit, front, hypervolume, points
+from mbnas.search.front import front, hypervolume, is_settled, points
 from mbnas.search.proposals import Proposal, Proposals
 from mbnas.search.record import StudyRecord
 from mbnas.search.savings import is_paid, savings
@@ -61,7 +61,8 @@ class Driver:
 
     def run(self) -> None:
         """Searches until the budget is spent or no new network is found."""
-        self._known = {t.architecture.id: t for t in reversed(self.trials) if t.status != "reused"}
+        for trial in self.trials:
+            self._remember(trial)
         self._started = time.monotonic()
         self._before = self._evaluated
         found = Found(self._before, self.proposals.broken_off, self.proposals.enqueued)
@@ -105,7 +106,8 @@ class Driver:
 
     def _used_up(self) -> bool:
         """Whether no new network is to be expected from this space and sampler."""
-        return self._repeats >= REPEATS_BEFORE_GIVING_UP or len(self._known) >= self.space_size
+        inside = sum(not trial.outside for trial in self._known.values())
+        return self._repeats >= REPEATS_BEFORE_GIVING_UP or inside >= self.space_size
 
     def _begin(self, proposal: Proposal) -> None:
         """Sends a trial on its way, unless its result is there already."""
@@ -118,10 +120,9 @@ class Driver:
         while any(trial.architecture.id == architecture.id for trial in self.evaluations.open):
             self._advance()
         known = self._known.get(architecture.id)
-        if known is not None:
+        if known is not None and (is_settled(known, self.record.goals) or not proposal.is_enqueued):
             self._repeats += 1
-            reused = known.as_reused(asked.number, dict(asked.params), proposal.start)
-            self._end(Ended(asked, reused))
+            self._end(Ended(asked, replace(known.as_reused(asked.number), **proposal.marks)))
             return
         self._repeats = 0
         self.observer.trial_began(asked.number, architecture)
@@ -144,23 +145,29 @@ class Driver:
                 asked.set_constraint(
                     limit.quantity, 0.0 if value is None else value / limit.most - 1
                 )
-        outside = not trial.params
-        broken = broken_limit(trial, self.record.goals.limits) is not None
-        if not outside and (trial.accuracy is not None or broken):
+        if trial.outside:
+            # Any other state would leave Optuna's samplers no parameters that all trials have.
+            self.study.tell(asked, state=TrialState.FAIL)
+        elif is_settled(trial, self.record.goals):
             self.study.tell(asked, self._values(trial))
         else:
-            # Of what was stopped, Optuna takes no values when there are two objectives. A complete
-            # trial without parameters would leave its samplers none that all trials have.
+            # Of what was stopped, Optuna takes no values when there are two objectives.
             failed = self._origin(trial).status == "failed"
             self.study.tell(asked, state=TrialState.FAIL if failed else TrialState.PRUNED)
         self.trials.append(trial)
-        self._known.setdefault(trial.architecture.id, trial)
+        self._remember(trial)
         kept = [member.number for member in front(self.trials, self.record.goals)]
         open_ = self.evaluations.open
         sources = [trial.started_from for trial in open_ if trial.started_from is not None]
         needed = [*kept, *(trial.number for trial in open_), *sources]
         self.folder.prune(needed, latest=trial.number)
         self.observer.trial_ended(trial, self._snapshot())
+
+    def _remember(self, trial: Trial) -> None:
+        """Keeps the first result of each network; one that is settled before one that is not."""
+        there = self._known.get(trial.architecture.id)
+        if trial.status != "reused" and (there is None or not is_settled(there, self.record.goals)):
+            self._known[trial.architecture.id] = trial
 
     def _origin(self, trial: Trial) -> Trial:
         """The trial whose result this is."""

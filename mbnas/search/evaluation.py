@@ -88,20 +88,20 @@ class Evaluations:
         known = self.known.get(architecture.id)
         trial = Trial(
             number=asked.number,
-            params=dict(asked.params),
             architecture=architecture,
             status="untrained",
             costs=costs(architecture.lower(len(self.record.data.classes))),
-            predicted_ms=self._predicted(architecture),
-            start=proposal.start,
+            latency=None if known is None else known.latency,
+            predicted_ms=None if proposal.outside else self._predicted(architecture),
             known_from=None if known is None else known.name,
+            **proposal.marks,
         )
         self._open[trial.number] = _Open(asked, trial)
+        if trial.latency is not None:
+            return self._measured(trial)
         broken = broken_limit(trial, self.record.goals.limits)
         if broken is not None:
             return self._close(replace(trial, reason=_said(broken, trial)))
-        if known is not None and known.latency is not None:
-            return self._measured(replace(trial, latency=known.latency))
         self.engine.submit(Measure(trial.number, architecture))
         return None
 

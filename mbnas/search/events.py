@@ -33,7 +33,8 @@ class Snapshot:
     """Where a search stands.
 
     Attributes:
-        evaluated: Trials evaluated so far, reused ones not counted.
+        evaluated: Trials evaluated so far, those not counted that repeat another one, here or in
+            another study.
         wanted: Trials wanted in all; None where time alone ends the search.
         saved: What did not have to be trained.
         front: The front's trials, from cheap to costly.

@@ -29,6 +29,11 @@ def front(trials: Iterable[Trial], goals: Goals) -> list[Trial]:
     return members
 
 
+def is_settled(trial: Trial, goals: Goals) -> bool:
+    """Whether nothing better can be known of a trial's network: it was trained or broke a limit."""
+    return trial.accuracy is not None or broken_limit(trial, goals.limits) is not None
+
+
 def broken_limit(trial: Trial, limits: Sequence[Limit]) -> Limit | None:
     """The first limit that a trial's known quantities break; a latency, by its upper end."""
     for limit in limits:

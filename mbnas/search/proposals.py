@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
+from optuna.samplers import BaseGASampler
 from optuna.trial import FrozenTrial, TrialState
 
 from mbnas.network import Architecture
@@ -36,16 +38,29 @@ class Enqueued:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A trial that Optuna was asked for, and its network."""
+    """A trial that Optuna was asked for, and its network.
+
+    Attributes:
+        asked: Optuna's trial.
+        architecture: The network.
+        is_enqueued: Whether it comes from the line, not from the sampler.
+        outside: Whether the space does not hold it.
+    """
 
     asked: optuna.Trial
     architecture: Architecture
+    is_enqueued: bool
+    outside: bool
 
     @property
-    def start(self) -> str | None:
-        """What an enqueued network is called."""
-        name: str | None = self.asked.user_attrs.get(START)
-        return name
+    def marks(self) -> dict[str, Any]:
+        """What a `Trial` says of where it comes from."""
+        attributes = self.asked.user_attrs
+        return {
+            "params": dict(self.asked.params),
+            "outside": self.outside,
+            "start": attributes.get(START),
+        }
 
 
 class Proposals:
@@ -55,11 +70,25 @@ class Proposals:
         study: Optuna's study; what it holds is gone on with.
         space: Whose choices are Optuna's parameters.
         samplers: The sampler for each trial.
+        first: Networks that are evaluated before the sampler is asked. One that the space does
+            not hold is evaluated all the same; samplers do not hear of it.
     """
 
-    def __init__(self, study: optuna.Study, space: SearchSpace, samplers: SamplerSource) -> None:
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: SearchSpace,
+        samplers: SamplerSource,
+        first: Iterable[Enqueued] = (),
+    ) -> None:
         self._study, self._space, self._samplers = study, space, samplers
-        self._broken_off = deque(frozen.number for frozen in broken_off(study))
+        self._broken_off = deque(broken_off(study))
+        again = {network.id for one in self._broken_off if (network := _network(one)) is not None}
+        line: dict[str, Enqueued] = {}
+        for one in first:
+            if one.architecture.id not in again:
+                line.setdefault(one.architecture.id, one)
+        self._line = deque(line.values())
         if study.get_trials(deepcopy=False):
             samplers.resume()
 
@@ -70,66 +99,49 @@ class Proposals:
 
     @property
     def enqueued(self) -> int:
-        """Trials in line before the sampler's."""
-        return len(self._enqueued())
-
-    def enqueue(self, networks: Collection[Enqueued], known: Collection[str]) -> int:
-        """Puts networks in line that are neither known nor in line yet; how many these were.
-
-        One that the space does not hold is evaluated all the same; samplers do not hear of it.
-
-        Args:
-            networks: In their order.
-            known: Ids of networks that have been evaluated.
-        """
-        open_ = [*self._enqueued(), *broken_off(self._study)]
-        there = {*known, *(network.id for one in open_ if (network := _network(one)) is not None)}
-        count = 0
-        for one in networks:
-            if one.architecture.id not in there:
-                there.add(one.architecture.id)
-                count += 1
-                self._study.enqueue_trial(
-                    self._space.params(one.architecture) or {}, user_attrs=_attributes(one)
-                )
-        return count
+        """Networks in line before the sampler's."""
+        return len(self._line)
 
     def next(self) -> Proposal:
         """What was broken off comes first, then what is in line, then what the sampler proposes."""
         if self._broken_off:
             return self._reattached(self._broken_off.popleft())
-        waiting = self._enqueued()
-        finished = len(self._study.get_trials(deepcopy=False))
-        number = waiting[0].number if waiting else finished
-        self._study.sampler = self._samplers.for_trial(number)
-        outside = waiting and self._outside(waiting[0])
+        if self._line:
+            one = self._line.popleft()
+            self._study.enqueue_trial(
+                self._space.params(one.architecture) or {}, user_attrs=_attributes(one)
+            )
+        # Whoever opens the study with Optuna's own tools may have enqueued something too.
+        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        count = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = self._samplers.for_trial(waiting[0].number if waiting else count)
+        outside = waiting and self._is_outside(waiting[0])
         with warnings.catch_warnings():
             # Optuna's GP says so of networks that were refused before their cost was measured.
             warnings.filterwarnings("ignore", message="Clip non-finite values")
             asked = self._study.ask(None if outside else self._samplers.distributions)
+            if waiting and not outside and isinstance(self._study.sampler, BaseGASampler):
+                _ = asked.relative_params  # else it would belong to no generation
         return self._proposal(asked)
 
-    def _enqueued(self) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-
-    def _reattached(self, number: int) -> Proposal:
+    def _reattached(self, frozen: FrozenTrial) -> Proposal:
         """A trial that was broken off, choices that it lacks drawn as they would have been."""
-        self._study.sampler = self._samplers.for_trial(number)
-        storage = self._study._storage  # Optuna has no public way back to a running trial
-        trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
-        asked = optuna.Trial(self._study, trial_id)
-        if not self._outside(asked):
+        self._study.sampler = self._samplers.for_trial(frozen.number)
+        # Optuna has no public way back to a running trial.
+        asked = optuna.Trial(self._study, frozen._trial_id)
+        if not self._is_outside(asked):
             for choice in self._space.choices:
                 asked.suggest_categorical(choice.name, choice.labels)
         return self._proposal(asked)
 
     def _proposal(self, asked: optuna.Trial) -> Proposal:
-        enqueued = _network(asked)
-        if enqueued is not None and self._outside(asked):
-            return Proposal(asked, enqueued)
-        return Proposal(asked, self._space.architecture(asked.params))
+        enqueued, outside = _network(asked), self._is_outside(asked)
+        if enqueued is not None and outside:
+            return Proposal(asked, enqueued, is_enqueued=True, outside=True)
+        architecture = self._space.architecture(asked.params)
+        return Proposal(asked, architecture, enqueued is not None, outside=False)
 
-    def _outside(self, trial: FrozenTrial | optuna.Trial) -> bool:
+    def _is_outside(self, trial: FrozenTrial | optuna.Trial) -> bool:
         """Whether a trial's network was enqueued and is none of the space's."""
         network = _network(trial)
         return network is not None and self._space.params(network) is None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from mbnas.errors import StudyError
@@ -47,13 +48,14 @@ class KnownResult:
         )
 
     def files(self) -> tuple[dict[str, NDArray[Any]], bytes | None]:
-        """Weights and ONNX file, if they are still kept there."""
-        weights = self.study.folder.weights_file(self.trial.number)
-        model = weights.with_name("model.onnx")
-        return (
-            load_file(weights) if weights.exists() else {},
-            model.read_bytes() if model.exists() else None,
-        )
+        """Weights and ONNX file, if they are still kept there and whole."""
+        file = self.study.folder.weights_file(self.trial.number)
+        try:
+            weights = load_file(file)
+        except (OSError, SafetensorError):
+            return {}, None
+        model = file.with_name("model.onnx")
+        return weights, model.read_bytes() if model.exists() else None
 
 
 class KnownResults:
@@ -62,15 +64,19 @@ class KnownResults:
     Args:
         studies: The other studies; the first that trained a network is believed.
         record: The study that they are to serve.
+        resolution: At which its images are decoded, in pixels.
 
     Raises:
         StudyError: a study of other images or another recipe.
     """
 
-    def __init__(self, studies: Sequence[Study], record: StudyRecord) -> None:
+    def __init__(self, studies: Sequence[Study], record: StudyRecord, resolution: int) -> None:
         self._by_id: dict[str, KnownResult] = {}
         for study in studies:
             differences = study.record.training_differences(record)
+            decoded = study.space.resolutions[-1]
+            if decoded != resolution:
+                differences.append(f"images decoded at {decoded} pixels there, {resolution} now")
             if differences:
                 raise StudyError(
                     f"{study.folder.path}: cannot be reused, it was trained in another way"

@@ -27,6 +27,17 @@ class Savings:
     epochs: int
 
     @property
+    def parts(self) -> dict[str, int]:
+        """What was spared, in words; what was not is left out."""
+        parts = {
+            "given up before any training": self.untrained,
+            "known from other studies": self.known,
+            "repeats": self.repeats,
+            "stopped at a rung": self.stopped,
+        }
+        return {name: number for name, number in parts.items() if number}
+
+    @property
     def trainings(self) -> int:
         """Networks that were not trained at all."""
         return self.repeats + self.known + self.untrained
@@ -39,7 +50,7 @@ def savings(trials: Iterable[Trial], epochs: int) -> Savings:
     repeats = [
         trial
         for trial in trials
-        if trial.reused_from is not None and by_number[trial.reused_from].curve
+        if trial.reused_from is not None and by_number[trial.reused_from].accuracy is not None
     ]
     known = [trial for trial in trials if _is_known(trial)]
     given_up = [trial for trial in trials if _is_given_up(trial)]

@@ -24,6 +24,7 @@ from mbnas.search.events import Observer
 from mbnas.search.feasibility import Feasibility, FeasibilityCheck
 from mbnas.search.folder import StudyFolder
 from mbnas.search.foresight import Foresight
+from mbnas.search.front import is_settled
 from mbnas.search.objectives import Goals, Limit, Objective, maximize, minimize
 from mbnas.search.proposals import Enqueued, Proposals
 from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
@@ -64,7 +65,7 @@ class Search:
             `mbnas.find_calibration(space, classes, threads)` has one after `mbnas calibrate`.
         pack: Networks trained at once; by default one a core, at most four, and on a GPU four.
         stopping: True stops trials, at the recipe's rungs or before any training, that would not
-            reach the front even with luck (`FrontReach`); or a rule of your own.
+            raise the front even with luck (`FrontReach`); or a rule of your own.
         warm_start: Begin each training with the weights of the most similar network that is
             still kept. Quicker to learn; what a network reaches then depends on its forerunners.
         start: Networks to evaluate before any other, by what to call them in reports; they are
@@ -139,10 +140,7 @@ class Search:
         """
         budget = Budget(trials, seconds)
         with self._folder.locked():
-            for other in self._reuse:
-                self._take_precision(other.record)
-            if self._folder.exists:
-                self._check_same_study()
+            known = self._known_results()
             observer = observer or Observer()
             if isinstance(self._meter, OrtLatencyMeter):
                 self._meter.on_wait = observer.waits_for_cores
@@ -168,14 +166,16 @@ class Search:
             study = self._folder.optuna_study(record.name, record.goals.quantities)
             samplers = SamplerSource(self._sampler, foresight.setting(record.reference, self.seed))
             finished = read_trials(study, self._folder)
-            known = KnownResults(self._reuse, record)
-            proposals = Proposals(study, self.space, samplers)
-            proposals.enqueue(
-                [
-                    *(Enqueued(network, name) for name, network in self._start.items()),
-                    *known.within(self.space),
-                ],
-                {trial.architecture.id for trial in finished},
+            settled = {one.architecture.id for one in finished if is_settled(one, record.goals)}
+            first = [
+                *(Enqueued(network, name) for name, network in self._start.items()),
+                *known.within(self.space),
+            ]
+            proposals = Proposals(
+                study,
+                self.space,
+                samplers,
+                [one for one in first if one.architecture.id not in settled],
             )
             with contextlib.closing(engine):
                 Driver(
@@ -214,7 +214,12 @@ class Search:
         return check.of(self.goals.limits)
 
     def estimate(self, networks: int = 4, observer: Observer | None = None) -> Estimate:
-        """What `run` would do and about how long a trial would take; writes nothing."""
+        """What `run` would do and about how long a trial would take; writes nothing.
+
+        Raises:
+            StudyError: the folder belongs to a different study, or another one cannot be reused.
+        """
+        self._known_results()
         trainer = self._ready_trainer(observer or Observer())
         some = sampled(self.space, networks, self.seed)
         return estimate(some, trainer, self._meter, len(self.data.classes))
@@ -247,6 +252,15 @@ class Search:
         if trainer.uses_cores and not self._is_trainer_given:
             trainer.settle_precision(sampled(self.space, TRIED, self.seed))
         self.recipe = trainer.recipe
+
+    def _known_results(self) -> KnownResults:
+        """What other studies trained; refuses what cannot be gone on with or taken over."""
+        if self._folder.exists:
+            self._check_same_study()
+        for other in self._reuse:
+            self._take_precision(other.record)
+        record = self._record(0.0, None)  # of the study as it is or will be
+        return KnownResults(self._reuse, record, self.space.resolutions[-1])
 
     def _take_precision(self, record: StudyRecord) -> None:
         """Trains in the precision that was settled when a study was made."""

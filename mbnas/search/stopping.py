@@ -100,7 +100,8 @@ class FrontReach:
         """Nothing is trained that lies far below the front by all that is known."""
         trained = self._trained(finished)
         to_beat = self._to_beat(trial, trained)
-        if self._foresight is None or to_beat is None or len(trained) < FEWEST_BEFORE_TRAINING:
+        inside = [one for one in trained if not one.outside]
+        if self._foresight is None or to_beat is None or len(inside) < FEWEST_BEFORE_TRAINING:
             return None
         if self._view is None:
             self._view = View(
@@ -109,7 +110,7 @@ class FrontReach:
                 self._foresight.identities,
             )
         view = self._view
-        said = [(one, observed(one, self._goals)) for one in finished if one.params]
+        said = [(one, observed(one, self._goals)) for one in finished if not one.outside]
         usable = [(one, it.values[0]) for one, it in said if it and math.isfinite(it.values[0])]
         rows = np.array([view.points.row(one.params) for one, _ in usable])
         process = GaussianProcess(
@@ -119,7 +120,7 @@ class FrontReach:
         mean, deviation = process.predict(own.features)
         spread = math.hypot(float(deviation[0]), process.noise)
         return self._verdict(
-            trial, to_beat, float(mean[0]), spread, len(trained), CHANCE_BEFORE_TRAINING
+            trial, to_beat, float(mean[0]), spread, len(inside), CHANCE_BEFORE_TRAINING
         )
 
     def at_rung(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:

@@ -19,8 +19,9 @@ PREDICTED_SURELY = 0.75
 Status = Literal["trained", "untrained", "reused", "stopped", "failed"]
 """How a trial ended.
 
-trained: to its last epoch. untrained: a limit was broken before any training. reused: its network
-was known from an earlier trial. stopped: in the middle of training. failed: see its reason.
+trained: to its last epoch. untrained: before any training a limit was broken, or the front was out
+of reach. reused: its network was known from an earlier trial. stopped: in the middle of training.
+failed: see its reason.
 """
 
 
@@ -42,6 +43,7 @@ class Trial:
         expected_accuracy: What a stopped or, by the models, untrained network would likely have
             come to, of the accuracy searched for.
         started_from: Number of the trial whose weights it began with; None for fresh ones.
+        outside: Whether the space does not hold the network.
         start: What the user calls a network that the search was to start from; None for others.
         known_from: Study and trial in which the network was trained before; None for others.
         latency: The measured distribution; None where it was not measured.
@@ -72,6 +74,7 @@ class Trial:
     latency_seconds: float = 0.0
     reused_from: int | None = None
     started_from: int | None = None
+    outside: bool = False
     start: str | None = None
     known_from: str | None = None
 
@@ -114,17 +117,15 @@ class Trial:
             return self.latency.high_ms
         return None if self.predicted_ms is None else PREDICTED_SURELY * self.predicted_ms
 
-    def as_reused(self, number: int, params: Params, start: str | None = None) -> Trial:
+    def as_reused(self, number: int) -> Trial:
         """The same result under another trial's number, nothing spent."""
         return replace(
             self,
             number=number,
-            params=params,
             status="reused",
             training_seconds=0.0,
             latency_seconds=0.0,
             reused_from=self.number,
-            start=start,
         )
 
     def to_record(self) -> dict[str, Any]:

@@ -15,11 +15,13 @@ import pytest
 from helpers import run_mbnas, tiny_space
 from integration.conftest import RealStudy
 from integration.studies import digits, fake_search
+from numpy.typing import NDArray
 from optuna.search_space import IntersectionSearchSpace
 from safetensors.numpy import load_file
 
 from mbnas.data import load_data
 from mbnas.errors import StudyError
+from mbnas.measure.latency import Latency
 from mbnas.measure.onnx_file import random_weights
 from mbnas.network import Architecture, reference
 from mbnas.report import front_figure, write_report
@@ -61,7 +63,15 @@ def test_networks_to_start_from_come_first_whatever_the_sampler(
     assert second.params == {}
     assert all(trial.start is None and trial.params for trial in others)
     # What is outside the space must not take the space from Optuna's samplers.
-    assert len(IntersectionSearchSpace().calculate(optunas(study))) == len(study.space.choices)
+    common = IntersectionSearchSpace(include_pruned=True).calculate(optunas(study))
+    assert len(common) == len(study.space.choices)
+
+
+def test_nsga2_breeds_from_what_it_was_given(tmp_path: Path) -> None:
+    start = {str(seed): inside(seed) for seed in range(5)}
+    study = fake_search(tmp_path / "study", sampler="nsga2", start=start).run(trials=8)
+    for frozen in optunas(study).get_trials():
+        assert frozen.system_attrs.get("NSGAIISampler:generation") == 0
 
 
 def test_a_network_outside_the_space_may_be_on_the_front_and_in_the_report(tmp_path: Path) -> None:
@@ -101,6 +111,36 @@ def test_they_are_evaluated_once_and_may_be_added_later(tmp_path: Path) -> None:
     study = fake_search(tmp_path / "study", trainer=trainer, start=more).run(trials=3)
     assert [trial.start for trial in study.trials] == ["a", None, None, "b", "v2"]
     assert len(trainer.trained) == len(set(trainer.trained)) == 5
+
+
+def test_one_that_the_search_had_given_up_is_trained_when_it_is_asked_for(tmp_path: Path) -> None:
+    class StopAll:
+        def before_training(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:
+            return Stop("hopeless", 0.5)
+
+        def at_rung(self, trial: Trial, finished: Sequence[Trial]) -> Stop | None:
+            return None
+
+    before = fake_search(tmp_path / "study", stopping=StopAll()).run(trials=3)
+    given_up = before.trials[1].architecture
+    after = fake_search(tmp_path / "study", stopping=StopAll(), start={"it": given_up}).run(3)
+    (asked_for,) = (trial for trial in after.trials if trial.start)
+    assert asked_for.status == "trained"
+    assert asked_for.architecture.id == given_up.id
+
+
+def test_a_predictor_of_the_space_says_nothing_of_a_network_outside(tmp_path: Path) -> None:
+    class Pessimist:
+        def predict(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+            return np.full(len(architectures), 1e6)
+
+    study = fake_search(
+        tmp_path / "study",
+        predictor=Pessimist(),
+        start={"v2": OUTSIDE},
+        objectives=[maximize("accuracy"), minimize("latency_ms", limit=1e3)],
+    ).run(trials=2)
+    assert [trial.status for trial in study.trials] == ["trained", "untrained"]
 
 
 @pytest.mark.parametrize("network", [inside(), OUTSIDE], ids=["inside", "outside"])
@@ -189,9 +229,9 @@ def test_where_latencies_do_not_carry_over_they_are_measured_again(tmp_path: Pat
 
 def test_only_what_the_space_holds_is_taken_over(tmp_path: Path) -> None:
     other = fake_search(tmp_path / "other").run(trials=12)
-    space = tiny_space(resolution=8)
+    space = tiny_space(resolution=12)
     study = fake_search(tmp_path / "study", space=space, reuse=[tmp_path / "other"]).run(trials=1)
-    small = {t.architecture.id for t in other.trials if t.architecture.resolution == 8}
+    small = {t.architecture.id for t in other.trials if t.architecture.resolution == 12}
     assert {t.architecture.id for t in study.trials if t.known_from} == small
     assert 0 < len(small) < 12
 
@@ -211,6 +251,7 @@ def test_a_search_that_reuses_goes_on_without_it(tmp_path: Path) -> None:
         ({"recipe": Recipe(epochs=7)}, "epochs: .* there, 7 now"),
         ({"data": load_data("digits", seed=3)}, "split: "),
         ({"warm_start": True}, "warm start: False there, True now"),
+        ({"space": tiny_space(resolution=8)}, "images decoded at 12 pixels there, 8 now"),
     ],
 )
 def test_what_was_trained_in_another_way_is_refused(
@@ -220,6 +261,40 @@ def test_what_was_trained_in_another_way_is_refused(
     search = fake_search(tmp_path / "study", reuse=[tmp_path / "other"], **changes)
     with pytest.raises(StudyError, match=f"other: cannot be reused, .*{words}"):
         search.run(trials=1)
+    with pytest.raises(StudyError, match=words):
+        search.estimate()
+    assert not (tmp_path / "study" / "study.json").exists()
+
+
+def test_one_killed_among_what_it_takes_over_goes_on_with_and_without_it(tmp_path: Path) -> None:
+    class KilledError(Exception):
+        """Stands for the kill."""
+
+    class Dies(FakeLatencyMeter):
+        def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
+            if len(self.measured) == 5:  # the first is for the reference point
+                raise KilledError
+            return super().measure(architectures, classes)
+
+    fake_search(tmp_path / "other", meter=FakeLatencyMeter(threads=2)).run(trials=8)
+    for name, reuse in (("with", [tmp_path / "other"]), ("without", [])):
+        with pytest.raises(KilledError):
+            fake_search(tmp_path / name, meter=Dies(), reuse=[tmp_path / "other"]).run(trials=3)
+        trainer = FakeTrainer()
+        study = fake_search(tmp_path / name, trainer=trainer, reuse=reuse).run(trials=3)
+        assert study.savings.known == (8 if reuse else 4)
+        assert len(trainer.trained) == 3
+        again = fake_search(tmp_path / name, reuse=reuse).run(trials=3)
+        assert again.trials == study.trials
+
+
+def test_what_breaks_a_limit_is_taken_over_once(tmp_path: Path) -> None:
+    other = fake_search(tmp_path / "other").run(trials=8)
+    half = sorted(trial.costs.params for trial in other.trials)[4]
+    settings = {"limits": [Limit("params", half)], "reuse": [tmp_path / "other"]}
+    study = fake_search(tmp_path / "study", **settings).run(trials=2)
+    assert {trial.status for trial in study.trials if trial.known_from} == {"trained", "untrained"}
+    assert fake_search(tmp_path / "study", **settings).run(trials=2).trials == study.trials
 
 
 def test_where_trainings_pause_is_no_other_way(tmp_path: Path) -> None:
@@ -246,7 +321,7 @@ def test_from_the_command_line(real_study: RealStudy, tmp_path: Path) -> None:
     assert study.trials[0].status == "trained"
     assert study.savings.known == sum(trial.status == "trained" for trial in there.trials)
     assert "networks in line come first" in result.stdout
-    assert re.search(r"saved: +\d+ trainings \(.*known from other studies", result.stdout)
+    assert re.search(r"saved: +\d+ trainings, .*known from other studies", result.stdout)
     exported = run_mbnas(
         "export", tmp_path / "new", "--pick", f"trial:{study.trials[1].number}",
         "--out", tmp_path / "bundle",

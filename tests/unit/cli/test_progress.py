@@ -49,7 +49,7 @@ def test_the_display_shows_where_the_search_stands() -> None:
     for part in ("3/6", "2/4", "3/4", "2 min left", "accuracy 0.5000", "accuracy 0.2500"):
         assert part in running
     display.trial_ended(FAILED, SNAPSHOT)
-    display.trial_ended(TRAINED.as_reused(9, {}), SNAPSHOT)  # never began
+    display.trial_ended(TRAINED.as_reused(9), SNAPSHOT)  # never began
     display.trial_ended(FAILED, SNAPSHOT)
     console.print(display.view())
     shown = text.getvalue()[len(running) :]
@@ -63,7 +63,7 @@ def test_the_lines_say_each_trial_whole() -> None:
     lines = _Lines(Console(file=text, width=40))
     lines.search_began(Found(0, 0), SNAPSHOT)
     lines.trial_ended(FAILED, SNAPSHOT)
-    lines.trial_ended(TRAINED.as_reused(4, {}), SNAPSHOT)
+    lines.trial_ended(TRAINED.as_reused(4), SNAPSHOT)
     lines.space_used_up(200)
     said = text.getvalue().splitlines()
     assert "3/6" in said[0]

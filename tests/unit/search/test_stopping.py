@@ -147,3 +147,12 @@ def test_before_training_a_small_network_as_slow_as_a_large_one_is_left() -> Non
     assert rule.before_training(as_it_is, others) is None
     assert rule.before_training(slow, others[: FEWEST_BEFORE_TRAINING - 1]) is None
     assert FrontReach(GOALS).before_training(slow, others) is None
+
+
+def test_networks_outside_the_space_teach_nothing_of_those_inside() -> None:
+    rule = FrontReach(GOALS, Foresight(tiny_space(), 10, GOALS, None))
+    known = [by_size(number) for number in range(FEWEST_BEFORE_TRAINING + 1)]
+    outside = [replace(one, params={}, outside=True) for one in known]
+    fresh = replace(known[-1], status="untrained", accuracy=None, curve=())
+    assert rule.before_training(fresh, outside) is None
+    assert rule.before_training(fresh, [*outside, known[0]]) is None
