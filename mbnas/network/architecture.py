@@ -53,7 +53,7 @@ class Architecture:
 
     def lower(self, classes: int = 1, channels: int = 3) -> Graph:
         """The graph of primitives for `classes` logits and images (channels, R, R)."""
-        return _lowered(self, classes, channels)
+        return _lowered(self, channels).with_classes(classes)
 
     @property
     def id(self) -> str:
@@ -127,7 +127,8 @@ class Architecture:
 
 
 @functools.lru_cache(maxsize=4096)
-def _lowered(architecture: Architecture, classes: int, channels: int) -> Graph:
+def _lowered(architecture: Architecture, channels: int) -> Graph:
+    """For one logit: of all nodes, only the last knows how many there are."""
     return lower(
         resolution=architecture.resolution,
         stem=architecture.stem,
@@ -137,7 +138,7 @@ def _lowered(architecture: Architecture, classes: int, channels: int) -> Graph:
             architecture.width_multiplier, architecture.divisor, architecture.round_hidden
         ),
         bn_eps=architecture.bn_eps,
-        classes=classes,
+        classes=1,
         channels=channels,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from mbnas.network.primitives import Activation, BatchNorm, Conv, Input, Primitive, Shape
+from mbnas.network.primitives import Activation, BatchNorm, Conv, Input, Linear, Primitive, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,15 @@ class Graph:
     def classes(self) -> int:
         """Number of logits."""
         return self.nodes[-1].shape[0]
+
+    def with_classes(self, classes: int) -> Graph:
+        """The same network with so many logits."""
+        if classes == self.classes:
+            return self
+        last = self.nodes[-1]
+        assert isinstance(last.op, Linear)
+        op = Linear(last.op.in_features, classes)
+        return Graph((*self.nodes[:-1], Node(last.name, op, last.inputs, (classes,))))
 
     def last_uses(self) -> dict[int, int]:
         """For each node, the position of the last node that takes its output."""

@@ -17,6 +17,8 @@ from mbnas.sampling.points import Points, Rows
 Array = NDArray[np.float64]
 MOST_SEEN = 300
 """Trials that a model looks at; of more, a share spread over all of them."""
+PART = 256
+"""Trials that are compared with all others at a time, so that memory stays bounded."""
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -124,8 +126,11 @@ class History:
 def _best(losses: Array, able: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Trials that may be on the front, by how many others dominate them, fewest first."""
     some = losses[able]
-    worse = [int(np.sum(np.all(some <= row, axis=1) & np.any(some < row, axis=1))) for row in some]
-    return np.flatnonzero(able)[np.argsort(np.array(worse, dtype=int), kind="stable")]
+    counts = [
+        np.sum(np.all(some[:, None] <= part, axis=2) & np.any(some[:, None] < part, axis=2), axis=0)
+        for part in np.array_split(some, 1 + len(some) // PART)
+    ]
+    return np.flatnonzero(able)[np.argsort(np.concatenate(counts), kind="stable")]
 
 
 def golden(number: int) -> float:

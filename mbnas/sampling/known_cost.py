@@ -101,19 +101,14 @@ class KnownCostSampler(StatelessSampler):
             beliefs = Beliefs(view, history, costs, self._scales, self._reference, rng)
             ranked = self._by_gain(view, history, beliefs, rng)
         candidates = [view.points.params(row) for row in ranked]
-        for candidate, identity in zip(candidates, self._identity(candidates), strict=True):
-            if identity not in taken:
-                return candidate
+        fresh = next((one for one in candidates if self._identity([one])[0] not in taken), None)
+        if fresh is not None:
+            return fresh
         # All of these are known: something else that likely keeps the limits.
         rows = view.points.uniform(rng, FINALISTS)
         rows = rows[np.argsort(-costs.chance(view.exact(rows)), kind="stable")]
         points = [view.points.params(row) for row in rows]
-        fresh = (
-            point
-            for point, identity in zip(points, self._identity(points), strict=True)
-            if identity not in taken
-        )
-        return next(fresh, points[0])
+        return next((one for one in points if self._identity([one])[0] not in taken), points[0])
 
     def _view_of(self, space: dict[str, BaseDistribution]) -> View:
         if self._view is None or self._view[0] != space:

@@ -30,7 +30,6 @@ NAN = float("nan")
 class Facts:
     """What arithmetic says of a network, and how long it will about take."""
 
-    id: str
     costs: dict[str, float]
     about_ms: float
 
@@ -51,6 +50,7 @@ class Foresight:
         self._space, self._classes, self._goals = space, classes, goals
         self._predictor = predictor
         self._facts = Remembered(self._work_out)
+        self._ids = Remembered(self._identified)
         self._read: dict[int, Observed | None] = {}
         self.distributions = {
             choice.name: CategoricalDistribution(choice.labels) for choice in space.choices
@@ -58,7 +58,7 @@ class Foresight:
 
     def identities(self, points: Sequence[Params]) -> list[str]:
         """The networks' ids."""
-        return [facts.id for facts in self._facts(points)]
+        return list(self._ids(points))
 
     def knowns(self) -> list[Known]:
         """The cost that is an objective, first; what is limited; and what the accuracy hangs on.
@@ -100,6 +100,10 @@ class Foresight:
     def _about_ms(self, points: Sequence[Params]) -> list[float]:
         return [facts.about_ms for facts in self._facts(points)]
 
+    def _identified(self, points: Sequence[Params]) -> list[str]:
+        # Apart from the facts: of many points that are looked at, few need to be told apart.
+        return [self._space.architecture(point).id for point in points]
+
     def _work_out(self, points: Sequence[Params]) -> list[Facts]:
         architectures = [self._space.architecture(point) for point in points]
         graphs = [architecture.lower(self._classes) for architecture in architectures]
@@ -113,11 +117,10 @@ class Foresight:
             ]
         return [
             Facts(
-                architecture.id,
                 {quantity: float(getattr(found, quantity)) for quantity in ARITHMETIC_COSTS},
                 ms,
             )
-            for architecture, found, ms in zip(architectures, arithmetic, about, strict=True)
+            for found, ms in zip(arithmetic, about, strict=True)
         ]
 
 
