@@ -11,6 +11,11 @@ KNEE_RULE = (
     " front farthest above the straight line between its ends, both axes scaled to 0–1."
 )
 
+DRAWN = (
+    "From cheap to costly. A box is a stage: its block, its width × depth, its share of the MACs as"
+    " a figure and as a bar; between boxes, the map that goes on. Arrows fuse an earlier map in."
+)
+
 
 def front_caption(study: Study) -> str:
     """How to read the front plot."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from mbnas.report import captions
+from mbnas.report.diagram import diagram
 from mbnas.report.document import data, document, figure_json, header, notice, plot, section, tile
 from mbnas.report.facts import Fact, facts, lead, summary
 from mbnas.report.figures import choices_figure, curves_figure, front_figure, hypervolume_figure
 from mbnas.report.tables import front_table, trials_table
-from mbnas.report.words import QUANTITIES, escaped, plural
+from mbnas.report.words import QUANTITIES, amount, escaped, plural
 from mbnas.search import Study
 
 WIDE_COLUMNS = 2
@@ -65,10 +66,28 @@ def _front_sections(study: Study) -> list[str]:
     curves = plot("curves", curves_figure(study), captions.curves_caption(study))
     return [
         section("networks", "The front as a table", front_table(study)),
+        section("drawn", "The front’s networks, drawn", _drawn(study)),
         section("growth", "How the front grew", growth),
         section("preferences", "Which choices the front prefers", choices),
         section("training", "How the front's networks learned", curves),
     ]
+
+
+def _drawn(study: Study) -> str:
+    """A picture of each member of the front, from cheap to costly."""
+    goals, classes = study.record.goals, len(study.record.data.classes)
+    cards = []
+    for trial in study.front:
+        said = ", ".join(amount(name, trial.value(name)) for name in goals.quantities)
+        cards.append(
+            f"<div><h3>trial {trial.number} · {escaped(said)}</h3>"
+            f"{diagram(trial.architecture, classes)}</div>"
+        )
+    return (
+        f'<p class="hint">{escaped(captions.DRAWN)}</p>'
+        '<div class="drawn" role="region" aria-label="networks" tabindex="0">'
+        f"{''.join(cards)}</div>"
+    )
 
 
 _PICKED = (

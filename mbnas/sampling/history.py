@@ -126,11 +126,18 @@ class History:
 def _best(losses: Array, able: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Trials that may be on the front, by how many others dominate them, fewest first."""
     some = losses[able]
-    counts = [
-        np.sum(np.all(some[:, None] <= part, axis=2) & np.any(some[:, None] < part, axis=2), axis=0)
-        for part in np.array_split(some, 1 + len(some) // PART)
-    ]
+    counts = [_worse(some, part) for part in np.array_split(some, 1 + len(some) // PART)]
     return np.flatnonzero(able)[np.argsort(np.concatenate(counts), kind="stable")]
+
+
+def _worse(some: Array, part: Array) -> NDArray[np.intp]:
+    """For each row of a part, how many rows dominate it."""
+    no_worse = np.ones((len(some), len(part)), dtype=bool)
+    better = np.zeros_like(no_worse)
+    for one, other in zip(some.T, part.T, strict=True):
+        no_worse &= one[:, None] <= other
+        better |= one[:, None] < other
+    return np.asarray(np.sum(no_worse & better, axis=0))
 
 
 def golden(number: int) -> float:

@@ -35,8 +35,11 @@ class Axis:
         self._distribution = distribution
         self.levels: tuple[Any, ...] = ()
         self.ordered = True
+        self._places: dict[tuple[type, Any], float] = {}
         if isinstance(distribution, CategoricalDistribution):
             self.levels = tuple(distribution.choices)
+            # With their types: 1, 1.0 and true are equal in Python.
+            self._places = {(type(it), it): float(at) for at, it in enumerate(self.levels)}
             self.ordered = len(self.levels) < 3 or all(
                 isinstance(level, (int, float)) for level in self.levels
             )
@@ -48,7 +51,8 @@ class Axis:
     def index(self, value: Any) -> float:
         """Where a value stands."""
         if isinstance(self._distribution, CategoricalDistribution):
-            return self._distribution.to_internal_repr(value)
+            place = self._places.get((type(value), value))
+            return self._distribution.to_internal_repr(value) if place is None else place
         if self.levels:
             distances = [abs(level - value) for level in self.levels]
             return float(np.argmin(distances))

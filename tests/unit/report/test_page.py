@@ -155,3 +155,8 @@ def test_style_and_script_lie_beside_the_code() -> None:
 
     folder = Path(mbnas.report.__file__).parent
     assert {"page.css", "page.js"} <= {file.name for file in folder.iterdir()}
+
+
+def test_each_network_of_the_front_is_drawn_once(mixed: Study) -> None:
+    drawn = page(mixed).count('<svg class="diagram"')
+    assert drawn == len(mixed.front) >= 3
