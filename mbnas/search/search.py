@@ -10,7 +10,7 @@ from pathlib import Path
 from optuna.samplers import BaseSampler
 
 from mbnas.data import Dataset
-from mbnas.engine import MeasuringProcess, make_engine, make_trainer
+from mbnas.engine import Engine, MeasuringProcess, make_engine, make_trainer
 from mbnas.errors import StudyError
 from mbnas.measure.host import this_host
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
@@ -162,43 +162,49 @@ class Search:
                 self._pack,
                 observer.waits_for_cores,
             )
-            foresight = Foresight(self.space, len(self.data.classes), self.goals, self._predictor)
-            study = self._folder.optuna_study(record.name, record.goals.quantities)
-            samplers = SamplerSource(self._sampler, foresight.setting(record.reference, self.seed))
-            finished = read_trials(study, self._folder)
-            settled = {one.architecture.id for one in finished if is_settled(one, record.goals)}
-            first = [
-                *(Enqueued(network, name) for name, network in self._start.items()),
-                *known.within(self.space),
-            ]
-            proposals = Proposals(
-                study,
-                self.space,
-                samplers,
-                [one for one in first if one.architecture.id not in settled],
-            )
             with contextlib.closing(engine):
-                Driver(
-                    folder=self._folder,
-                    record=record,
-                    study=study,
-                    engine=engine,
-                    proposals=proposals,
-                    evaluations=Evaluations(
-                        folder=self._folder,
-                        record=record,
-                        engine=engine,
-                        finished=finished,
-                        predictor=self._predictor,
-                        stopping=self._rule(foresight),
-                        known=known,
-                    ),
-                    trials=finished,
-                    space_size=self.space.size,
-                    observer=observer,
-                    budget=budget,
-                ).run()
+                self._driver(record, engine, known, observer, budget).run()
         return open_study(self._folder.path)
+
+    def _driver(
+        self,
+        record: StudyRecord,
+        engine: Engine,
+        known: KnownResults,
+        observer: Observer,
+        budget: Budget,
+    ) -> Driver:
+        """What runs the search, on the study as it stands."""
+        foresight = Foresight(self.space, len(self.data.classes), self.goals, self._predictor)
+        study = self._folder.optuna_study(record.name, record.goals.quantities)
+        samplers = SamplerSource(self._sampler, foresight.setting(record.reference, self.seed))
+        finished = read_trials(study, self._folder)
+        settled = {one.architecture.id for one in finished if is_settled(one, record.goals)}
+        first = [
+            *(Enqueued(network, name) for name, network in self._start.items()),
+            *known.within(self.space),
+        ]
+        fresh = [one for one in first if one.architecture.id not in settled]
+        return Driver(
+            folder=self._folder,
+            record=record,
+            study=study,
+            engine=engine,
+            proposals=Proposals(study, self.space, samplers, fresh),
+            evaluations=Evaluations(
+                folder=self._folder,
+                record=record,
+                engine=engine,
+                finished=finished,
+                predictor=self._predictor,
+                stopping=self._rule(foresight),
+                known=known,
+            ),
+            trials=finished,
+            space_size=self.space.size,
+            observer=observer,
+            budget=budget,
+        )
 
     def _rule(self, foresight: Foresight) -> Stopping | None:
         if isinstance(self._stopping, bool):
