@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -107,11 +108,8 @@ def checked(kind: type, name: str, value: object, place: str) -> Any:
     Raises:
         SpaceError: the value is not one that the field may hold; the text begins with `place`.
     """
-    check: Check | None = fields_of(kind)[name].metadata.get("check")
-    if check is None:
-        return value
     try:
-        return check(value)
+        return _checks(kind)[name](value)
     except ValueError as error:
         raise SpaceError(f"{place} = {shown(value)}: {error}") from None
 
@@ -122,10 +120,23 @@ def check_fields(record: Any) -> None:
     Raises:
         SpaceError: a field holds what it may not.
     """
-    kind = type(record)
-    for name in fields_of(kind):
-        place = f"{kind.__name__.lower()}.{name}"
-        object.__setattr__(record, name, checked(kind, name, getattr(record, name), place))
+    kind: type = type(record)
+    for name, check in _checks(kind).items():
+        value = getattr(record, name)
+        try:
+            object.__setattr__(record, name, check(value))
+        except ValueError as error:
+            place = f"{kind.__name__.lower()}.{name}"
+            raise SpaceError(f"{place} = {shown(value)}: {error}") from None
+
+
+@functools.cache
+def _checks(kind: type) -> Mapping[str, Check]:
+    """The check of every field; one without a check may hold anything."""
+    return {
+        name: field.metadata.get("check", lambda value: value)
+        for name, field in fields_of(kind).items()
+    }
 
 
 def check_keys(given: object, known: Iterable[str], place: str) -> Mapping[str, Any]:

@@ -6,14 +6,15 @@ they cannot disagree about what a network is.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mbnas.network.primitives import Activation, BatchNorm, Conv, Input, Linear, Primitive, Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One primitive at its place in the network.
 
     Attributes:
@@ -65,6 +66,12 @@ class Graph:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+# Networks of one space share most of these; a search looks at thousands of networks at once.
+_conv = functools.lru_cache(maxsize=4096)(Conv)
+_batch_norm = functools.lru_cache(maxsize=4096)(BatchNorm)
+_activation = functools.lru_cache(maxsize=64)(Activation)
+
+
 class GraphBuilder:
     """Appends nodes one after another; every method returns the new node's position."""
 
@@ -75,9 +82,10 @@ class GraphBuilder:
 
     def add(self, name: str, op: Primitive, *inputs: int) -> int:
         """Any primitive."""
-        shape = op.output_shape(*(self._nodes[at].shape for at in inputs))
-        self._nodes.append(Node(name, op, inputs, shape))
-        return len(self._nodes) - 1
+        nodes = self._nodes
+        shape = op.output_shape(*[nodes[at].shape for at in inputs])
+        nodes.append(Node(name, op, inputs, shape))
+        return len(nodes) - 1
 
     def shape(self, at: int) -> Shape:
         """Shape of a node's output."""
@@ -101,9 +109,9 @@ class GraphBuilder:
         """Convolution → batch norm → activation; without an activation, a linear convolution."""
         incoming = self.channels(source)
         groups = incoming if depthwise else 1
-        at = self.add(f"{name}.conv", Conv(incoming, width, kernel, stride, groups), source)
-        at = self.add(f"{name}.norm", BatchNorm(width, self.bn_eps), at)
-        return at if activation is None else self.add(f"{name}.act", Activation(activation), at)
+        at = self.add(f"{name}.conv", _conv(incoming, width, kernel, stride, groups), source)
+        at = self.add(f"{name}.norm", _batch_norm(width, self.bn_eps), at)
+        return at if activation is None else self.add(f"{name}.act", _activation(activation), at)
 
     def build(self) -> Graph:
         """The finished graph, its last node the output."""
