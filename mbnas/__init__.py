@@ -55,6 +55,9 @@ if TYPE_CHECKING:
         maximize,
         minimize,
         open_study,
+        pause_search,
+        resume_search,
+        stop_search,
     )
     from mbnas.space import SearchSpace, load_space, make_space
     from mbnas.training.recipe import Recipe
@@ -103,6 +106,9 @@ _ROOMS = {
         "maximize",
         "minimize",
         "open_study",
+        "pause_search",
+        "resume_search",
+        "stop_search",
     ),
     "mbnas.space": ("SearchSpace", "load_space", "make_space"),
 }
@@ -153,8 +159,11 @@ __all__ = [
     "minimize",
     "open_network",
     "open_study",
+    "pause_search",
     "pick",
     "reference",
+    "resume_search",
+    "stop_search",
     "to_onnx",
     "write_audit_report",
     "write_report",

@@ -17,11 +17,13 @@ VERBS = {
     "space": "check, show or sample a search-space file",
     "network": "show what a published network or an architecture file is and costs",
     "search": "search for networks that are accurate and fast on your images and this CPU",
+    "steer": "pause a running search, let it go on, or end it early",
     "bench": "time networks on this machine, side by side, and see where the time goes",
     "calibrate": "learn to predict the latencies of a space on this machine",
     "audit": "see how brief a training may be and still put networks in the right order",
     "simulate": "replay searches on a table of known results, and compare samplers",
     "report": "write a study's report, one HTML file",
+    "dashboard": "look at searches while they run, compare networks, steer, take one home",
     "export": "take a network home: ONNX, weights, architecture, card",
 }
 _EPILOG = """\

@@ -24,6 +24,13 @@ from mbnas.search import Feasibility, Found, Limit, Observer, Snapshot, Trial
 from mbnas.training.trainer import Epoch
 
 SHOWN = 8  # rows of the front
+_PAUSED = (
+    "paused: nothing new begins; what is being measured or trained goes on to its end or next rung"
+)
+_RESUMED = "resumed: the search goes on"
+_STOPPED = (
+    "stopping: no new network begins, what is in evaluation ends; the same command goes on later"
+)
 
 
 @contextlib.contextmanager
@@ -82,6 +89,19 @@ class _Lines(Observer):
     def space_used_up(self, repeats: int) -> None:
         self.console.print(_used_up(repeats), highlight=False)
 
+    def search_paused(self) -> None:
+        self._steered(_PAUSED)
+
+    def search_resumed(self) -> None:
+        self._steered(_RESUMED)
+
+    def search_stopped(self) -> None:
+        self._steered(_STOPPED)
+
+    def _steered(self, said: str) -> None:
+        self.console.print(said, highlight=False, soft_wrap=True)
+        self.console.file.flush()
+
 
 class _Display(Observer):
     """Bars for the search and every running trial, the last outcome, and the front."""
@@ -102,6 +122,7 @@ class _Display(Observer):
         self._epochs = epochs
         self._running: dict[int, TaskID] = {}
         self._last = ""
+        self._note = ""
         self._snapshot: Snapshot | None = None
 
     def waits_for_cores(self) -> None:
@@ -138,6 +159,20 @@ class _Display(Observer):
     def space_used_up(self, repeats: int) -> None:
         self.console.print(_used_up(repeats), highlight=False)
 
+    def search_paused(self) -> None:
+        self._steered(_PAUSED, note="paused")
+
+    def search_resumed(self) -> None:
+        self._steered(_RESUMED, note="")
+
+    def search_stopped(self) -> None:
+        self._steered(_STOPPED, note="stopping")
+
+    def _steered(self, said: str, note: str) -> None:
+        self.console.print(said, highlight=False)
+        self._note = note
+        self._bars.update(self._all, note=note)
+
     def view(self) -> Group:
         parts: list[Progress | Text | Table] = [self._bars]
         if self._last:
@@ -149,7 +184,8 @@ class _Display(Observer):
     def _show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         left = "" if snapshot.seconds_left is None else f"{duration(snapshot.seconds_left)} left"
-        self._bars.update(self._all, completed=snapshot.evaluated, total=snapshot.wanted, note=left)
+        note = self._note or left
+        self._bars.update(self._all, completed=snapshot.evaluated, total=snapshot.wanted, note=note)
         if self.live is not None:
             self.live.update(self.view())
 

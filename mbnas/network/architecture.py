@@ -12,7 +12,7 @@ from mbnas.errors import SpaceError
 from mbnas.network import checks
 from mbnas.network.fields import Head, Stage, Stem, record_from
 from mbnas.network.graph import Graph
-from mbnas.network.lowering import lower
+from mbnas.network.lowering import check_maps, lower
 from mbnas.network.widths import WidthRule
 
 SCHEMA = 1
@@ -49,7 +49,8 @@ class Architecture:
         object.__setattr__(self, "stages", tuple(self.stages))
         if not self.stages:
             raise SpaceError("architecture.stages = []: must hold at least one stage")
-        self.lower()  # a network that cannot be is refused here, not when it is trained
+        # A network that cannot be is refused here, not when it is trained.
+        check_maps(self.resolution, self.stem, self.stages)
 
     def lower(self, classes: int = 1, channels: int = 3) -> Graph:
         """The graph of primitives for `classes` logits and images (channels, R, R)."""

@@ -33,25 +33,16 @@ def lower(
     classes: int,
     channels: int,
 ) -> Graph:
-    """The graph of a network for images (channels, resolution, resolution).
-
-    Raises:
-        SpaceError: a stride on a map that is already 1×1, or a fusion from before the stem.
-    """
+    """The graph of a network for images (channels, resolution, resolution); `check_maps` first."""
     graph = GraphBuilder(channels, resolution, bn_eps)
-    _check_stride(graph, 0, stem.stride, "stem")
     at = graph.conv(
         "stem", 0, rule.width(stem.width), kernel=3, stride=stem.stride, activation=stem.activation
     )
     entries = [_Entry(at, stem.stride)]
     for position, stage in enumerate(stages, start=1):
-        place = f"stage {position}"
-        _check_stride(graph, at, stage.stride, place)
         at = _stage(graph, f"stage{position}", at, stage, rule)
         stride = entries[-1].stride * stage.stride
         if stage.fusion.type != "none":
-            if stage.fusion_from > position:
-                raise SpaceError(before_the_stem(place, stage.fusion_from, position))
             earlier = entries[-stage.fusion_from]
             settings = FusionSettings(stage.fusion.project, stage.fusion.alpha, stage.activation)
             between = stride // earlier.stride
@@ -90,9 +81,24 @@ def _head(graph: GraphBuilder, at: int, head: Head, rule: WidthRule, classes: in
     graph.add("head.classifier", Linear(graph.channels(at), classes), at)
 
 
-def _check_stride(graph: GraphBuilder, at: int, stride: int, place: str) -> None:
-    if stride > 1 and graph.shape(at)[1] == 1:
-        raise SpaceError(stride_on_nothing(place, stride, graph.shape(0)[1]))
+def check_maps(resolution: int, stem: Stem, stages: Sequence[Stage]) -> None:
+    """Whether every map that a network speaks of is there; much quicker than lowering it.
+
+    Raises:
+        SpaceError: a stride on a map that is already 1×1, or a fusion from before the stem.
+    """
+    side = _strided(resolution, stem.stride, "stem", resolution)
+    for position, stage in enumerate(stages, start=1):
+        place = f"stage {position}"
+        side = _strided(side, stage.stride, place, resolution)
+        if stage.fusion.type != "none" and stage.fusion_from > position:
+            raise SpaceError(before_the_stem(place, stage.fusion_from, position))
+
+
+def _strided(side: int, stride: int, place: str, resolution: int) -> int:
+    if stride > 1 and side == 1:
+        raise SpaceError(stride_on_nothing(place, stride, resolution))
+    return -(-side // stride)
 
 
 def stride_on_nothing(place: str, stride: int, resolution: int) -> str:

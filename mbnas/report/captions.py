@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from mbnas.report.groups import groups, seen_accuracy
+from collections.abc import Sequence
+
+from mbnas.report.figures.front import MANY, Axes
+from mbnas.report.figures.importance import SAMPLE, importances
+from mbnas.report.groups import evaluated, groups, seen_accuracy, value_of
 from mbnas.report.words import QUANTITIES, amount, limit, percent, plural
-from mbnas.search import Study
+from mbnas.search import Study, Trial
+from mbnas.search.objectives import QUALITIES
 
 KNEE_RULE = (
     "The ring marks the knee, where one more unit of cost begins to buy little: the member of the"
@@ -17,33 +22,59 @@ DRAWN = (
 )
 
 
-def front_caption(study: Study) -> str:
-    """How to read the front plot."""
+def front_caption(study: Study, axes: Axes | None = None) -> str:
+    """How to read the front plot, on the axes that it has."""
     goals = study.record.goals
-    noun = QUANTITIES[goals.cost].noun
-    said = [
-        f"Each mark is one network; up and to the left is better ({noun} low,"
-        f" {QUANTITIES[goals.quality].noun} high)."
-    ]
+    axes = axes or Axes.of(goals)
+    own = axes.are_of(goals)
+    noun = QUANTITIES[axes.x].noun
+    said = ["Each mark is one network."]
+    if own:
+        better = f"up and to the left is better ({noun} low, {QUANTITIES[axes.y].noun} high)"
+        said = [f"Each mark is one network; {better}."]
     if study.front:
-        said.append("The line joins the front, the networks that no other beats in both.")
-        said.append(KNEE_RULE)
-        if goals.cost == "latency_ms":
-            said.append("Horizontal bars are the 95% interval of the latency.")
+        said.append(
+            "The line joins the front, the networks that no other beats in both."
+            if own
+            else f"The front of {QUANTITIES[goals.cost].noun} and"
+            f" {QUANTITIES[goals.quality].noun} keeps its marks, not its line."
+        )
+        said.append(KNEE_RULE if own else "The ring marks its knee.")
+        said += _about_intervals(study, axes)
     found = groups(study)
-    silent = [
-        t for trials in found.values() for t in trials if seen_accuracy(t, goals.quality) is None
-    ]
-    if found["stopped"]:
+    if found["stopped"] and any(name in QUALITIES for name in (axes.x, axes.y)):
         said.append("Stopped networks stand at the accuracy they had come to.")
-    if silent:
-        said.append("The strip below holds networks without an accuracy.")
-    if any(trial.value(goals.cost) is None for trial in silent):
-        said.append(f"Those at its right end have no measured {noun} either.")
-    others = [limit(bound) for bound in goals.limits if bound.quantity != goals.cost]
+    said += _about_strip([trial for trials in found.values() for trial in trials], axes)
+    others = [limit(one) for one in goals.limits if one.quantity not in (axes.x, axes.y)]
     if others:
         said.append(f"Also limited, but on no axis here: {', '.join(others)}.")
     return " ".join(said)
+
+
+def _about_strip(trials: Sequence[Trial], axes: Axes) -> list[str]:
+    """What stands below the plot, and what at its right end."""
+    low = any(_seen(trial, axes.y) is None for trial in trials)
+    right = any(_seen(trial, axes.x) is None for trial in trials)
+    lacking = "accuracy" if axes.y in QUALITIES else QUANTITIES[axes.y].noun
+    article = "an" if lacking[0] in "aeiou" else "a"
+    said = [f"The strip below holds networks without {article} {lacking}."] if low else []
+    if right:
+        where = "Those at its right end" if low else "The networks below, at the right end,"
+        also = " either" if low else ""
+        said.append(f"{where} have no measured {QUANTITIES[axes.x].noun}{also}.")
+    return said
+
+
+def _seen(trial: Trial, quantity: str) -> float | None:
+    return seen_accuracy(trial, quantity) if quantity in QUALITIES else value_of(trial, quantity)
+
+
+def _about_intervals(study: Study, axes: Axes) -> list[str]:
+    if "latency_ms" not in (axes.x, axes.y):
+        return []
+    few = ", of the front and what lies nearest" if len(evaluated(study)) > MANY else ""
+    way = "Horizontal" if axes.x == "latency_ms" else "Vertical"
+    return [f"{way} bars are the 95% interval of the latency{few}."]
 
 
 def hypervolume_caption(study: Study) -> str:
@@ -55,6 +86,50 @@ def hypervolume_caption(study: Study) -> str:
         f" created: {QUANTITIES[record.goals.quality].noun} {percent(record.reference_accuracy)},"
         f" {amount(cost, record.reference_cost)}. Each mark is a trial that improved the front;"
         " where the line has long been flat, more trials would likely bring little."
+    )
+
+
+def importance_caption(study: Study) -> str:
+    """How to read the importance of the choices."""
+    goals = study.record.goals
+    if not importances(study):
+        return "How much each choice matters is shown once enough networks are trained."
+    return (
+        f"How much of the spread in {QUANTITIES[goals.quality].noun} and"
+        f" {QUANTITIES[goals.cost].noun} each choice alone explains among trained networks (fANOVA"
+        f" on at most {SAMPLE} of them); the rest lies in how choices act together. Choices that"
+        f" matter for the {QUANTITIES[goals.quality].noun} but not for the"
+        f" {QUANTITIES[goals.cost].noun} are cheap to get right."
+    )
+
+
+def parallel_caption(study: Study) -> str:
+    """How to read the parallel coordinates."""
+    goals = study.record.goals
+    return (
+        f"Each line is one network, running through its options to its"
+        f" {QUANTITIES[goals.cost].noun} and its {QUANTITIES[goals.quality].noun}: coloured the"
+        " front, from cheap (orange) to costly (blue), pale a sample of the other trained networks."
+        " Where coloured lines run together, the front is decided; the choices that it is most"
+        " decided on stand left. Within an option, cheap networks run below costly ones."
+    )
+
+
+def time_caption(study: Study) -> str:
+    """How to read where the time went."""
+    return (
+        "Time of training by what became of the network, and of measuring latencies, added up over"
+        f" the {plural(len(evaluated(study)), 'evaluated trial')}; where several trained at once,"
+        " less went by on the clock."
+    )
+
+
+def latency_caption(trial: Trial) -> str:
+    """How to read a network's latency."""
+    return (
+        f"Diamond: the estimate for trial {trial.number}, a run on an undisturbed core, with its"
+        " 95% interval. Circle and triangle: the median and the 90% quantile of all runs by the"
+        " clock, disturbed ones too; how far they lie off is what this machine adds."
     )
 
 

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from mbnas.report.style import MARKS, Group
 from mbnas.report.words import amount, count, digits, escaped, interval, percent, size
 from mbnas.search import Study, Trial
 
 REASON_WIDTH = 64
+BRIEF_REASON = 40
+_Item = TypeVar("_Item")
+_FOUND: WeakKeyDictionary[Study, dict[Group, list[Trial]]] = WeakKeyDictionary()
+# A study is what it was when it was opened, and every figure of it asks for the same groups.
 
 
 def groups(study: Study) -> dict[Group, list[Trial]]:
     """Every trial in exactly one group, reused ones left out; the front from cheap to costly."""
+    if study not in _FOUND:
+        _FOUND[study] = _sorted_out(study)
+    return _FOUND[study]
+
+
+def _sorted_out(study: Study) -> dict[Group, list[Trial]]:
     found: dict[Group, list[Trial]] = {group: [] for group in MARKS}
     found["front"] = study.front
     members = {trial.number for trial in found["front"]}
@@ -44,6 +59,47 @@ def seen_accuracy(trial: Trial, quality: str) -> float | None:
     return trial.value(quality)
 
 
+def value_of(trial: Trial, quantity: str) -> float | None:
+    """A trial's value of any of `words.QUANTITIES`; None where it is not known.
+
+    The time of a training that was never begun is not known, rather than zero.
+    """
+    if quantity == "training_seconds":
+        return trial.training_seconds if trial.training_seconds > 0 else None
+    return trial.value(quantity)
+
+
+def near_front(study: Study, most: int) -> list[Trial]:
+    """The front's members, then the trials whose accuracy lies least below the front's.
+
+    Each is held against the front at its own cost; a stopped one, with the accuracy that it had
+    come to. Trials without an accuracy or a cost lie nowhere.
+    """
+    found, goals = groups(study), study.record.goals
+    members = found["front"]
+    others = [
+        (trial, accuracy, cost)
+        for group in ("dominated", "stopped")
+        for trial in found[group]
+        if (accuracy := seen_accuracy(trial, goals.quality)) is not None
+        and (cost := trial.value(goals.cost)) is not None
+    ]
+    costs = [trial.value(goals.cost) for trial in members]
+    # What costs less than any member is held against the cheapest; without a front, against 0.
+    heights = np.array([trial.value(goals.quality) for trial in members] or [0.0], dtype=float)
+    at = np.searchsorted(np.array(costs, float), [cost for _, _, cost in others], side="right")
+    gaps = heights[np.maximum(at - 1, 0)] - [accuracy for _, accuracy, _ in others]
+    nearest = [others[one][0] for one in np.argsort(gaps, kind="stable")]
+    return [*members, *nearest][:most]
+
+
+def spread(items: Sequence[_Item], most: int) -> list[_Item]:
+    """At most so many of some items: all, or evenly spaced ones with both ends."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(at)] for at in np.linspace(0, len(items) - 1, most)]
+
+
 def origin(trial: Trial) -> str:
     """Where a trial comes from, if not from the sampler."""
     parts = []
@@ -53,6 +109,24 @@ def origin(trial: Trial) -> str:
     if trial.known_from is not None:
         parts.append(f"trained in {trial.known_from}")
     return "; ".join(parts)
+
+
+def brief(trial: Trial, group: Group) -> str:
+    """A trial in about a hundred letters, for a plot that holds thousands; as `said` in form."""
+    lines = [f"<b>trial {trial.number}</b> {MARKS[group].name}"]
+    accuracy = seen_accuracy(trial, "accuracy")
+    if accuracy is not None:
+        lines.append(f"accuracy {accuracy:.2%}")
+    latency = trial.latency
+    if latency is not None:
+        ends = f"{digits(latency.low_ms)} to {digits(latency.high_ms)}"
+        lines.append(f"{digits(latency.latency_ms)} ms ({ends})")
+    lines.append(f"{trial.costs.params:,} parameters")
+    if trial.reason:
+        reason = trial.reason
+        cut = reason if len(reason) <= BRIEF_REASON else reason[: BRIEF_REASON - 3] + "..."
+        lines.append(f"<i>{escaped(cut.replace(chr(10), ' '))}</i>")
+    return "<br>".join(lines)
 
 
 def said(trial: Trial, group: Group) -> str:

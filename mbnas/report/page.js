@@ -7,7 +7,7 @@
   const plots = [...document.querySelectorAll(".plot")];
   const front = document.getElementById("front");
   const picked = document.getElementById("picked");
-  const words = front ? read("front-figure").data.map((trace) => trace.hovertext) : [];
+  const texts = read("front-texts") ?? {};
   const config = {
     responsive: true,
     displaylogo: false,
@@ -16,7 +16,8 @@
     modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
     toImageButtonOptions: { format: "svg", filename: document.title },
   };
-  const texts = new Set(["x", "y", "hovertext", "customdata"]);
+  const uncoloured = new Set(["x", "y", "hovertext", "customdata"]);
+  const kinds = { i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array };
 
   function read(id) {
     const element = document.getElementById(id);
@@ -30,7 +31,7 @@
     if (Array.isArray(value)) return value.map(themed);
     if (value === null || typeof value !== "object") return value;
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, texts.has(key) ? item : themed(item)]),
+      Object.entries(value).map(([key, item]) => [key, uncoloured.has(key) ? item : themed(item)]),
     );
   }
 
@@ -49,7 +50,7 @@
     if (figure.data.length > 8) figure.layout.showlegend = false;
     figure.layout.margin.r = 8;
     for (const trace of figure.data) {
-      if (trace.customdata) trace.hovertext = trace.hovertext.map(first);
+      if (Array.isArray(trace.hovertext)) trace.hovertext = trace.hovertext.map(first);
     }
   }
 
@@ -65,9 +66,21 @@
       .replace(/&(lt|gt|amp);/g, (_, name) => named[name]);
   }
 
-  function keep(point) {
-    const text = words[point.curveNumber][point.pointNumber];
-    const [head, ...lines] = plain(text).split("\n");
+  // Whole numbers as Plotly's Python library packs them.
+  function unpacked(values) {
+    if (!values?.bdata) return values ?? [];
+    const bytes = Uint8Array.from(atob(values.bdata), (letter) => letter.charCodeAt(0));
+    return [...new kinds[values.dtype](bytes.buffer)];
+  }
+
+  function members() {
+    const at = front.data.findIndex((trace) => trace.meta === "front");
+    return { at, trials: at < 0 ? [] : unpacked(front.data[at].customdata) };
+  }
+
+  // Of a large study, only what matters is told at length; the others have what the plot says.
+  function keep(trial, brief) {
+    const [head, ...lines] = plain(texts[trial] ?? brief).split("\n");
     const title = document.createElement("strong");
     title.textContent = head;
     picked.replaceChildren(title, ["", ...lines].join("\n"));
@@ -75,18 +88,16 @@
   }
 
   function show(trial) {
-    const curveNumber = front.data.findIndex((trace) => trace.meta === "front");
-    const pointNumber = front.data[curveNumber].customdata.indexOf(trial);
-    keep({ curveNumber, pointNumber });
-    Plotly.Fx.hover(front, [{ curveNumber, pointNumber }]);
+    const { at, trials } = members();
+    keep(trial, `trial ${trial}`);
+    Plotly.Fx.hover(front, [{ curveNumber: at, pointNumber: trials.indexOf(trial) }]);
   }
 
   function step(event) {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const trace = front.data.find((each) => each.meta === "front");
-    if (!by || !trace) return;
+    const { trials } = members();
+    if (!by || !trials.length) return;
     event.preventDefault();
-    const trials = trace.customdata;
     const at = trials.indexOf(Number(front.dataset.trial));
     const next = at < 0 ? (by > 0 ? 0 : trials.length - 1) : at + by;
     const trial = trials[Math.min(trials.length - 1, Math.max(0, next))];
@@ -99,7 +110,9 @@
   }
 
   redraw().then(() => {
-    front?.on("plotly_click", (event) => keep(event.points[0]));
+    front?.on("plotly_click", ({ points: [point] }) => {
+      if (point.customdata !== undefined) keep(point.customdata, point.hovertext);
+    });
     front?.addEventListener("keydown", step);
     document.documentElement.dataset.drawn = "true";
   });

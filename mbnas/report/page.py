@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from mbnas.report import captions
+from mbnas.report.detail import texts, trials_html
 from mbnas.report.diagram import diagram
 from mbnas.report.document import data, document, figure_json, header, notice, plot, section, tile
 from mbnas.report.facts import Fact, facts, lead, summary
-from mbnas.report.figures import choices_figure, curves_figure, front_figure, hypervolume_figure
-from mbnas.report.tables import front_table, trials_table
+from mbnas.report.figures import (
+    choices_figure,
+    curves_figure,
+    front_figure,
+    hypervolume_figure,
+    importance_figure,
+    latency_figure,
+    parallel_figure,
+    time_figure,
+)
+from mbnas.report.groups import spread
+from mbnas.report.tables import front_table
 from mbnas.report.words import QUANTITIES, amount, escaped, plural
-from mbnas.search import Study
+from mbnas.search import Study, knee
 
 WIDE_COLUMNS = 2
+NARROW_AXES = 4
+COMPARED = 10
 _FOOTER = """Made by mbnas. Accuracy is of the validation part, which the search has seen; only
 confirming the front opens the test part. The tables lie beside this file as
 <code>front.csv</code> and <code>trials.csv</code>."""
@@ -42,7 +55,8 @@ def _sections(study: Study) -> str:
         text = "No trial of this study has finished. Let the search run, then write it again."
         return notice("No trials yet", text) + setting
     noun = QUANTITIES[study.record.goals.cost].noun
-    front = plot("front", front_figure(study), captions.front_caption(study)) + _PICKED
+    front = plot("front", front_figure(study), captions.front_caption(study))
+    front += _PICKED + data("front-texts", texts(study))
     parts = [section("front", f"Accuracy and {noun} of every network", front)]
     if study.front:
         parts += _front_sections(study)
@@ -52,11 +66,7 @@ def _sections(study: Study) -> str:
             " limits. The table of all trials says how each ended."
         )
         parts.append(notice("No front yet", text))
-    trials = (
-        f"<details><summary>Show all {len(study.trials):,} trials, with the reasons of those"
-        f" that failed or were not trained</summary>{trials_table(study)}</details>"
-    )
-    return "\n".join([*parts, setting, section("trials", "Every trial", trials)])
+    return "\n".join([*parts, setting, section("trials", "Every trial", trials_html(study))])
 
 
 def _front_sections(study: Study) -> list[str]:
@@ -69,8 +79,25 @@ def _front_sections(study: Study) -> list[str]:
         section("drawn", "The front’s networks, drawn", _drawn(study)),
         section("growth", "How the front grew", growth),
         section("preferences", "Which choices the front prefers", choices),
+        section("learned", "What the search learned", _learned(study)),
         section("training", "How the front's networks learned", curves),
     ]
+
+
+def _learned(study: Study) -> str:
+    """What matters, how the front runs through the choices, where the time went."""
+    parts = [
+        plot("importance", importance_figure(study), captions.importance_caption(study)),
+        plot("parallel", parallel_figure(study, NARROW_AXES), captions.parallel_caption(study)),
+        data("parallel-wide", figure_json(parallel_figure(study))),
+        plot("time", time_figure(study), captions.time_caption(study)),
+    ]
+    best = knee(study.front, study.record.goals)
+    if best.latency is not None:
+        others = [one for one in spread(study.front, COMPARED) if one is not best]
+        figure = latency_figure(best, others)
+        parts.append(plot("latency", figure, captions.latency_caption(best)))
+    return "\n".join(parts)
 
 
 def _drawn(study: Study) -> str:

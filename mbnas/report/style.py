@@ -130,6 +130,11 @@ def say(figure: go.Figure, text: str) -> go.Figure:
     return figure
 
 
+def striped(shape: str) -> dict[str, object]:
+    """A bar's pattern, by Plotly's letter for its shape, on the bar's own colour."""
+    return {"shape": shape, "size": 7, "solidity": 0.2, "fillmode": "overlay", "fgcolor": PAPER}
+
+
 def mixed(first: str, second: str, share: float) -> str:
     """The colour that lies at a share in [0, 1] of the way between two `#rrggbb`."""
     ends = zip(_channels(first), _channels(second), strict=True)

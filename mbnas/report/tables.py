@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mbnas.report.groups import evaluated, groups, origin
+from mbnas.report.groups import groups, origin
 from mbnas.report.style import MARKS
 from mbnas.report.words import amount, count, digits, escaped, interval, percent, size
 from mbnas.search import Study, Trial, knee
@@ -44,17 +44,16 @@ def front_table(study: Study) -> str:
     return table("front-table", caption, columns, rows)
 
 
-def trials_table(study: Study) -> str:
-    """Every trial in its order, reused ones with their source, as HTML."""
+def trials_table(study: Study, trials: Sequence[Trial], caption: str) -> str:
+    """Trials in their order, reused ones with their source, as HTML."""
     columns = (
         Column("trial"),
         Column("outcome", figures=False),
         *_MEASURES,
         Column("architecture", figures=False),
     )
-    names = {
-        trial.number: mark.name for group, mark in MARKS.items() for trial in groups(study)[group]
-    }
+    found = groups(study)
+    names = {trial.number: mark.name for group, mark in MARKS.items() for trial in found[group]}
     rows = [
         [
             str(trial.number),
@@ -62,9 +61,8 @@ def trials_table(study: Study) -> str:
             *_measures(trial),
             _network(trial),
         ]
-        for trial in study.trials
+        for trial in sorted(trials, key=lambda trial: trial.number)
     ]
-    caption = f"All {len(rows):,} trials, {len(evaluated(study)):,} of them evaluated"
     return table("trials-table", caption, columns, rows)
 
 

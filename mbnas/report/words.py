@@ -35,6 +35,7 @@ QUANTITIES = {
     "macs": Quantity("MACs", "multiply-accumulates (MACs)", "MACs"),
     "size_bytes": Quantity("size", "size (bytes)", "bytes"),
     "resolution": Quantity("resolution", "resolution (px)", "px"),
+    "training_seconds": Quantity("training time", "training time (s)", "s"),
 }
 
 
@@ -79,7 +80,7 @@ def amount(quantity: str, value: float | None) -> str:
         return size(value)
     if quantity == "resolution":
         return f"{value:g}{SPACE}px"
-    figure = digits(value) if quantity.endswith("_ms") else count(value)
+    figure = digits(value) if quantity.endswith(("_ms", "_seconds")) else count(value)
     return f"{figure}{SPACE}{QUANTITIES[quantity].unit}"
 
 
@@ -88,6 +89,14 @@ def limit(bound: Limit) -> str:
     quantity = QUANTITIES[bound.quantity]
     unit = "" if quantity.unit == quantity.noun else SPACE + quantity.unit
     return f"{quantity.noun} ≤{SPACE}{bound.most:,.10g}{unit}"
+
+
+def span(seconds: float) -> str:
+    """A length of time as `12.3 s`, `4.5 min` or `1.23 h`."""
+    for size, unit in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{digits(seconds / size)}{SPACE}{unit}"
+    return f"{digits(seconds)}{SPACE}s"
 
 
 def interval(trial: Trial) -> str:

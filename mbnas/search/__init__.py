@@ -9,6 +9,14 @@ from mbnas.search.objectives import COSTS, Goals, Limit, Objective, maximize, mi
 from mbnas.search.samplers import DEFAULT_SAMPLER, SAMPLERS
 from mbnas.search.savings import Savings, is_paid, savings
 from mbnas.search.search import Search
+from mbnas.search.steering import (
+    InEvaluation,
+    Progress,
+    pause_search,
+    read_progress,
+    resume_search,
+    stop_search,
+)
 from mbnas.search.stopping import FrontReach, Stop, Stopping
 from mbnas.search.study import Study, open_study
 from mbnas.search.trial import Trial
@@ -23,9 +31,11 @@ __all__ = [
     "Found",
     "FrontReach",
     "Goals",
+    "InEvaluation",
     "Limit",
     "Objective",
     "Observer",
+    "Progress",
     "Savings",
     "Search",
     "Snapshot",
@@ -40,5 +50,9 @@ __all__ = [
     "maximize",
     "minimize",
     "open_study",
+    "pause_search",
+    "read_progress",
+    "resume_search",
     "savings",
+    "stop_search",
 ]

@@ -6,13 +6,13 @@ It alone speaks with Optuna and writes the study folder; engines only evaluate.
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field, replace
 
 import optuna
 from optuna.trial import TrialState
 
 from mbnas.engine import Engine
+from mbnas.search.annotation import annotate
 from mbnas.search.budget import Budget
 from mbnas.search.evaluation import Ended, Evaluations
 from mbnas.search.events import Found, Observer, Snapshot
@@ -21,6 +21,7 @@ from mbnas.search.front import front, hypervolume, is_settled, points
 from mbnas.search.proposals import Proposal, Proposals
 from mbnas.search.record import StudyRecord
 from mbnas.search.savings import is_paid, savings
+from mbnas.search.steered import Steering
 from mbnas.search.study import RESULT
 from mbnas.search.trial import Trial
 
@@ -42,6 +43,7 @@ class Driver:
         space_size: Number of points of the space.
         observer: Hears how it goes.
         budget: When the search ends.
+        steering: What is wished from outside meanwhile.
     """
 
     folder: StudyFolder
@@ -54,22 +56,28 @@ class Driver:
     space_size: int
     observer: Observer
     budget: Budget
+    steering: Steering
     _known: dict[str, Trial] = field(default_factory=dict)
     _repeats: int = 0
-    _started: float = 0.0
     _before: int = 0
 
     def run(self) -> None:
-        """Searches until the budget is spent or no new network is found."""
+        """Searches until the budget is spent, no new network is found, or a stop is wished."""
         for trial in self.trials:
             self._remember(trial)
-        self._started = time.monotonic()
         self._before = self._evaluated
+        with self.steering.running(self._before):
+            self._search()
+
+    def _search(self) -> None:
         found = Found(self._before, self.proposals.broken_off, self.proposals.enqueued)
         self.observer.search_began(found, self._snapshot())
         while self._wanted():
-            self._begin(self.proposals.next())
-            self._work_until_open(self.engine.capacity - 1)
+            if self.steering.heed() == "paused":
+                self._rest()
+            else:
+                self._begin(self.proposals.next())
+                self._work_until_open(self.engine.capacity - 1)
         self._work_until_open(0)
         if self._used_up() and not self._spent():
             self.observer.space_used_up(self._repeats)
@@ -78,6 +86,13 @@ class Driver:
         """Takes outcomes until at most so many trials are in evaluation."""
         while len(self.evaluations.open) > most:
             self._advance()
+
+    def _rest(self) -> None:
+        """What the engine still works on goes on to its end or rung; after that, a moment."""
+        if self.evaluations.open:
+            self._advance()
+        else:
+            self.steering.rest()
 
     def _advance(self) -> None:
         self._end(self.evaluations.advance(self.engine.wait(self.observer.epoch_ended)))
@@ -89,20 +104,18 @@ class Driver:
 
     def _wanted(self) -> bool:
         """Whether another trial is to begin; what is in line does so whatever the trials."""
+        if self.steering.heed() == "stopping":
+            return False
         if self.proposals.broken_off:
             return True
         if self.proposals.enqueued:
-            return not self.budget.out_of_time(self._elapsed)
+            return not self.budget.out_of_time(self.steering.elapsed)
         return not self._spent() and not self._used_up()
 
     def _spent(self) -> bool:
         """Whether the budget is spent, trials in evaluation included."""
         open_ = sum(is_paid(trial) for trial in self.evaluations.open)
-        return self.budget.spent(self._evaluated + open_, self._elapsed)
-
-    @property
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._started
+        return self.budget.spent(self._evaluated + open_, self.steering.elapsed)
 
     def _used_up(self) -> bool:
         """Whether no new network is to be expected from this space and sampler."""
@@ -135,6 +148,7 @@ class Driver:
 
     def _tell(self, asked: optuna.Trial, trial: Trial) -> None:
         """Files first, Optuna second: what Optuna has as finished is whole on disk."""
+        annotate(self.study, asked, trial, self.folder)
         asked.set_user_attr(RESULT, trial.to_record())
         told = set(self.study.get_trials(deepcopy=False)[asked.number].constraints)  # by a kill
         for limit in self.record.goals.limits:
@@ -161,6 +175,7 @@ class Driver:
         sources = [trial.started_from for trial in open_ if trial.started_from is not None]
         needed = [*kept, *(trial.number for trial in open_), *sources]
         self.folder.prune(needed, latest=trial.number)
+        self.steering.trial_ended(trial.number, self._evaluated)
         self.observer.trial_ended(trial, self._snapshot())
 
     def _remember(self, trial: Trial) -> None:
@@ -188,6 +203,6 @@ class Driver:
             front=members,
             hypervolume=hypervolume(points(members, self.record.goals), self.record.reference),
             seconds_left=self.budget.seconds_left(
-                self._evaluated, self._evaluated - self._before, self._elapsed
+                self._evaluated, self._evaluated - self._before, self.steering.elapsed
             ),
         )

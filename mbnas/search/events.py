@@ -82,3 +82,15 @@ class Observer:
 
     def space_used_up(self, repeats: int) -> None:
         """The search ends before its budget: the last `repeats` proposals were all known."""
+
+    def search_paused(self) -> None:
+        """It was wished from outside: nothing new begins until `search_resumed`.
+
+        What is being measured or trained goes on to its end or next rung.
+        """
+
+    def search_resumed(self) -> None:
+        """A paused search goes on."""
+
+    def search_stopped(self) -> None:
+        """It was wished from outside: no new network begins; what is in evaluation ends."""

@@ -175,15 +175,32 @@ class StudyFolder:
         """Whether a trial's weights are still kept."""
         return self.weights_file(trial.number).exists()
 
-    def read_result(self, number: int) -> Trial | None:
-        """The result that a broken-off trial left behind, if it had come that far."""
-        file = self.trial_folder(number) / "result.json"
-        if not file.exists():
-            return None
+    def trial_numbers(self) -> list[int]:
+        """Numbers of the trials that have a folder, at their end or not, ascending."""
         try:
-            return Trial.from_record(json.loads(file.read_bytes()), str(file))
-        except json.JSONDecodeError as error:
+            names = [entry.name for entry in self.trials.iterdir()]
+        except OSError:
+            return []
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+    def read_result(self, number: int) -> Trial | None:
+        """The result that a trial left, if it has come to its end.
+
+        Raises:
+            StudyError: damaged, or unreadable.
+        """
+        file = self.trial_folder(number) / "result.json"
+        try:
+            trial = Trial.from_record(json.loads(file.read_bytes()), str(file))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StudyError(f"{file}: cannot be read ({error.strerror})") from None
+        except (ValueError, RecursionError) as error:  # not JSON, not text, too deep
             raise StudyError(f"{file}: damaged: {error}") from None
+        if trial.number != number:
+            raise StudyError(f"{file}: damaged: it says number {trial.number}")
+        return trial
 
     def prune(self, keep: Collection[int], latest: int) -> None:
         """Removes weights and models but for some trials and the ten up to `latest`."""

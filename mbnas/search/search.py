@@ -30,6 +30,7 @@ from mbnas.search.proposals import Enqueued, Proposals
 from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
 from mbnas.search.reuse import KnownResults
 from mbnas.search.samplers import DEFAULT_SAMPLER, SamplerSource, check_sampler
+from mbnas.search.steered import Gate, Steering
 from mbnas.search.stopping import FrontReach, Stopping
 from mbnas.search.study import Study, open_study, read_trials
 from mbnas.space import SearchSpace
@@ -185,16 +186,18 @@ class Search:
             *known.within(self.space),
         ]
         fresh = [one for one in first if one.architecture.id not in settled]
+        steering = Steering(self._folder.path, budget, record.recipe.epochs, observer)
+        gate = Gate(engine, steering)
         return Driver(
             folder=self._folder,
             record=record,
             study=study,
-            engine=engine,
+            engine=gate,
             proposals=Proposals(study, self.space, samplers, fresh),
             evaluations=Evaluations(
                 folder=self._folder,
                 record=record,
-                engine=engine,
+                engine=gate,
                 finished=finished,
                 predictor=self._predictor,
                 stopping=self._rule(foresight),
@@ -204,6 +207,7 @@ class Search:
             space_size=self.space.size,
             observer=observer,
             budget=budget,
+            steering=steering,
         )
 
     def _rule(self, foresight: Foresight) -> Stopping | None:

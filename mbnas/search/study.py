@@ -34,7 +34,7 @@ class Study:
         self.space = space
         self.trials = trials
 
-    @property
+    @cached_property
     def front(self) -> list[Trial]:
         """The trials no other trial dominates, limits respected, from cheap to costly."""
         return front(self.trials, self.record.goals)

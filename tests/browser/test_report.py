@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,26 @@ from browser.conftest import Browser
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from unit.report.fakes import every_status, numbered, with_trials
+
+from mbnas.report import write_report
+from mbnas.search import Study
 
 pytestmark = pytest.mark.browser
 
-PLOTS = ("front", "hypervolume", "choices", "curves")
+PLOTS = ("front", "hypervolume", "choices", "importance", "parallel", "latency", "curves")
+MEMBERS = (
+    "Array.from(document.getElementById('front')._fullData"
+    ".find(t => t.meta === 'front').customdata)"
+)
+
+
+@pytest.fixture(scope="module")
+def large_report(study: Study) -> Path:
+    trials = numbered(every_status(study, 200) * 6)
+    timed = [replace(trial, training_seconds=1.5 * len(trial.curve)) for trial in trials]
+    path = study.folder.path / "large" / "report.html"
+    return write_report(with_trials(study, timed), path)
 
 
 def test_plots_are_drawn_from_this_file_alone(browser: Browser, report: Path) -> None:
@@ -38,7 +55,7 @@ def test_pointing_at_a_network_says_what_it_is(browser: Browser, report: Path) -
     browser.ask("document.getElementById('front').scrollIntoView()")
     spot = browser.ask(
         "(() => { const f = document.getElementById('front'), l = f._fullLayout,"
-        " t = f.data.find(t => t.meta === 'front'), r = f.getBoundingClientRect();"
+        " t = f._fullData.find(t => t.meta === 'front'), r = f.getBoundingClientRect();"
         " return [l.xaxis._offset + l.xaxis.d2p(t.x[0]) - r.width / 2,"
         " l.yaxis._offset + l.yaxis.d2p(t.y[0]) - r.height / 2, t.customdata[0]]; })()"
     )
@@ -55,12 +72,34 @@ def test_pointing_at_a_network_says_what_it_is(browser: Browser, report: Path) -
     assert browser.problems() == []
 
 
+def test_a_click_off_the_front_shows_what_is_known(browser: Browser, large_report: Path) -> None:
+    browser.open(large_report)
+    texts = browser.ask("JSON.parse(document.getElementById('front-texts').textContent)")
+    picked = browser.driver.find_element(By.ID, "picked")
+    # The first trial that is told at length, and the first that is not.
+    for told in (True, False):
+        clicked = browser.ask(
+            "(() => { const f = document.getElementById('front'); for (const t of f._fullData) {"
+            " if (!['dominated', 'stopped'].includes(t.meta)) continue;"
+            " const texts = JSON.parse(document.getElementById('front-texts').textContent);"
+            f" const at = t.customdata.findIndex(n => (n in texts) === {str(told).lower()});"
+            " if (at < 0) continue;"
+            " f.emit('plotly_click', { points: [{ curveNumber: t.index, pointNumber: at,"
+            " customdata: t.customdata[at], hovertext: t.hovertext[at] }] });"
+            " return t.customdata[at]; } })()"
+        )
+        assert (str(clicked) in texts) == told
+        assert f"trial {clicked} " in picked.text
+        assert "parameters" in picked.text
+        assert ("stem" in picked.text) == told
+    assert browser.ask("document.querySelectorAll('#time .point').length") > 2
+    assert browser.problems() == []
+
+
 def test_the_front_is_walked_by_keyboard(browser: Browser, report: Path) -> None:
     browser.open(report)
     front = browser.driver.find_element(By.ID, "front")
-    trials = browser.ask(
-        "document.getElementById('front').data.find(t => t.meta === 'front').customdata"
-    )
+    trials = browser.ask(MEMBERS)
     picked = browser.driver.find_element(By.ID, "picked")
     for key, trial in ((Keys.ARROW_RIGHT, 0), (Keys.ARROW_RIGHT, 1), (Keys.ARROW_LEFT, 0)):
         front.send_keys(key)

@@ -6,14 +6,23 @@ says how it looks on a dark page.
 
 from mbnas.report.figures.choices import choices_figure
 from mbnas.report.figures.curves import curves_figure
-from mbnas.report.figures.front import front_figure
+from mbnas.report.figures.front import Axes, front_figure
 from mbnas.report.figures.hypervolume import hypervolume_figure
+from mbnas.report.figures.importance import importance_figure
+from mbnas.report.figures.latency import latency_figure
+from mbnas.report.figures.parallel import parallel_figure
 from mbnas.report.figures.profile import profile_figure
+from mbnas.report.figures.time import time_figure
 
 __all__ = [
+    "Axes",
     "choices_figure",
     "curves_figure",
     "front_figure",
     "hypervolume_figure",
+    "importance_figure",
+    "latency_figure",
+    "parallel_figure",
     "profile_figure",
+    "time_figure",
 ]

@@ -1,21 +1,31 @@
-"""The front: every trial by its cost and its accuracy."""
+"""The front: every trial by its cost and its accuracy, or by any two quantities."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
-from mbnas.report import words
-from mbnas.report.groups import groups, said, seen_accuracy
-from mbnas.report.style import INK, MARKS, MUTED, Group, new_figure, say
+from mbnas.report.figures.plane import Axes, Numbers, draw_limits, laid_out
+from mbnas.report.groups import brief, groups, near_front, seen_accuracy, value_of
+from mbnas.report.style import INK, MARKS, Group, new_figure, say
 from mbnas.report.words import QUANTITIES
-from mbnas.search import Goals, Study, Trial, knee
+from mbnas.search import Study, Trial, knee
+from mbnas.search.objectives import QUALITIES
 
-HEIGHT = 500
-LANE = 26  # pixels
-DECADE = 10
+__all__ = ["MANY", "Axes", "front_figure"]
+
+EMPTY_HEIGHT = 250
+MANY = 1_000
+"""Of more trials than this, only the front and its neighbourhood have error bars."""
+NEIGHBOURS = 100
+CROWDED = 4_000
+"""A group of more trials than this is drawn with small, pale marks."""
+SMALL = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,212 +33,205 @@ class _Place:
     """Trials of one group in one part of the figure, and where in it they stand."""
 
     trials: Sequence[Trial]
-    x: Sequence[float | None]
-    y: Sequence[float | None]
+    x: Numbers
+    y: Numbers
     axes: tuple[str, str]
 
+    @property
+    def is_above(self) -> bool:
+        """Whether both quantities are known, so that they stand above the strip."""
+        return self.axes == ("x", "y")
 
-def front_figure(study: Study) -> go.Figure:
-    """Every evaluated trial once: by cost and accuracy, or in a strip below if it has not both.
 
-    The strip has a lane for each way to end; a trial whose cost was never measured stands in a
-    column right of the axis. Each trace has its group as `meta`, each point its trial's number as
-    `customdata`.
+def front_figure(study: Study, axes: Axes | None = None, *, words: bool = True) -> go.Figure:
+    """Every evaluated trial once: by two quantities, or in a strip below if it has not both.
+
+    The strip has a lane for each way to end; a trial for which the quantity across is not known
+    stands in a column right of the axis. Each trace has its group as `meta`, each point its
+    trial's number as `customdata`. The front's members keep their mark on any axes, and are joined
+    where the axes are the goals' own.
+
+    Args:
+        study: The study.
+        axes: What is across and up; by default the cost and the accuracy searched for.
+        words: Whether a mark that is pointed at says more than its number and its place; of many
+            trials, this is most of the figure and of the time to make it.
     """
     goals = study.record.goals
-    sorted_out = {group: trials for group, trials in groups(study).items() if trials}
-    if not sorted_out:
-        return say(new_figure(HEIGHT // 2), "no trial has finished yet")
-    lanes = [
-        group for group, trials in sorted_out.items() if any(_in_strip(t, goals) for t in trials)
-    ]
+    axes = axes or Axes.of(goals)
+    found = {group: trials for group, trials in groups(study).items() if trials}
+    if not found:
+        return say(new_figure(EMPTY_HEIGHT), "no trial has finished yet")
+    x = {group: _values(trials, axes.x) for group, trials in found.items()}
+    y = {group: _values(trials, axes.y) for group, trials in found.items()}
+    lanes = [group for group in found if np.isnan(x[group] + y[group]).any()]
     places = {
-        group: list(_places(trials, goals, lanes.index(group) if group in lanes else 0))
-        for group, trials in sorted_out.items()
+        group: list(_places(trials, x[group], y[group], _lane(group, lanes)))
+        for group, trials in found.items()
     }
-    used = {place.axes for found in places.values() for place in found}
-    figure = _laid_out(study, lanes, used)
+    used = {place.axes for parts in places.values() for place in parts}
+    figure = laid_out(axes, np.concatenate(list(x.values())), lanes, used)
+    every = [trial for trials in found.values() for trial in trials]
+    if len(every) > MANY:
+        _add_neighbours_intervals(figure, study, axes)
     # Drawn from the least to the most important, so that the front lies on top.
     for group in reversed(places):
+        named = f"{MARKS[group].name} ({len(found[group]):,})"
         for at, place in enumerate(places[group]):
-            named = f"{MARKS[group].name} ({len(sorted_out[group])})"
-            _add_points(figure, group, place, named, shown=at == 0)
-    _mark_starts(figure, [trial for trials in sorted_out.values() for trial in trials], goals)
+            trace = _points(group, place, named)
+            if words:
+                trace.update(_said(group, place.trials))
+            if not words or (place.is_above and not axes.are_of(goals)):
+                trace["hovertemplate"] = _hover(axes, place, group, words=words)
+            if place.is_above and group == "front" and axes.are_of(goals):
+                trace.update(_JOINED)
+            if place.is_above and (group == "front" or len(every) <= MANY):
+                trace.update(_intervals(place.trials, axes, MARKS[group].colour))
+            figure.add_scatter(**trace, showlegend=at == 0)
+    _mark_starts(figure, every, axes)
     if study.front:
-        _mark_knee(figure, knee(study.front, goals), goals)
-    _draw_limit(figure, goals, above=("x", "y") in used)
+        _mark_knee(figure, knee(study.front, goals), axes)
+    draw_limits(figure, goals.limits, axes, above=("x", "y") in used)
     return figure
 
 
-def _in_strip(trial: Trial, goals: Goals) -> bool:
-    return seen_accuracy(trial, goals.quality) is None or trial.value(goals.cost) is None
+def _lane(group: Group, lanes: Sequence[Group]) -> int:
+    return lanes.index(group) if group in lanes else 0
 
 
-def _places(trials: Sequence[Trial], goals: Goals, lane: int) -> Iterator[_Place]:
-    above = [trial for trial in trials if not _in_strip(trial, goals)]
-    below = [trial for trial in trials if _in_strip(trial, goals)]
-    known = [trial for trial in below if trial.value(goals.cost) is not None]
-    unknown = [trial for trial in below if trial.value(goals.cost) is None]
-
-    def costs(some: Sequence[Trial]) -> list[float | None]:
-        return [trial.value(goals.cost) for trial in some]
-
-    if above:
-        seen = [seen_accuracy(trial, goals.quality) for trial in above]
-        yield _Place(above, costs(above), seen, ("x", "y"))
-    if known:
-        yield _Place(known, costs(known), [lane] * len(known), ("x", "y2"))
-    if unknown:
-        spread = [(at + 0.5) / len(unknown) for at in range(len(unknown))]
-        yield _Place(unknown, spread, [lane] * len(unknown), ("x2", "y2"))
+def _values(trials: Sequence[Trial], quantity: str) -> Numbers:
+    """What trials have of a quantity, NaN where it is not known."""
+    if quantity in QUALITIES:
+        return np.array([seen_accuracy(trial, quantity) for trial in trials], dtype=float)
+    return np.array([value_of(trial, quantity) for trial in trials], dtype=float)
 
 
-def _laid_out(study: Study, lanes: Sequence[Group], used: set[tuple[str, str]]) -> go.Figure:
-    """The figure's axes, only those that something stands on."""
-    above, column = ("x", "y") in used, ("x2", "y2") in used
-    figure = new_figure((HEIGHT if above else 130) + LANE * len(lanes))
-    margin = figure.layout.margin
-    strip = LANE * len(lanes) / (figure.layout.height - margin.t - margin.b) if above else 1.0
-    end = 0.9 if column else 1.0
-    figure.update_layout(
-        xaxis={**_cost_axis(study), "domain": [0, end], "anchor": "y2" if lanes else "y"},
-        legend={"traceorder": "reversed"},
-    )
-    quiet = {"showgrid": False, "ticks": "", "zeroline": False, "fixedrange": True}
-    small = {"tickfont": {"size": 11, "color": MUTED}}
-    if above:
-        figure.update_layout(
-            yaxis={
-                "title": {"text": QUANTITIES[study.record.goals.quality].axis},
-                "tickformat": "~%",
-                "domain": [strip + 0.05 if lanes else 0, 1],
-            }
+def _places(trials: Sequence[Trial], x: Numbers, y: Numbers, lane: int) -> Iterator[_Place]:
+    above = ~np.isnan(x + y)
+    known = ~np.isnan(x) & ~above
+    unknown = np.isnan(x)
+
+    def some(mask: NDArray[np.bool_]) -> list[Trial]:
+        return list(compress(trials, mask.tolist()))
+
+    if above.any():
+        yield _Place(some(above), x[above], y[above], ("x", "y"))
+    if known.any():
+        yield _Place(some(known), x[known], _same(lane, known), ("x", "y2"))
+    if unknown.any():
+        count = int(unknown.sum())
+        yield _Place(
+            some(unknown), (np.arange(count) + 0.5) / count, _same(lane, unknown), ("x2", "y2")
         )
-    if lanes:
-        names = [MARKS[group].name for group in lanes]
-        figure.update_layout(
-            yaxis2={
-                "domain": [0, strip],
-                "range": [len(lanes) - 0.5, -0.5],
-                "tickvals": list(range(len(lanes))),
-                "ticktext": names,
-                "anchor": "x",
-                **quiet,
-                **small,
-            }
-        )
-    if column:
-        figure.update_layout(
-            xaxis2={
-                "domain": [end + 0.02, 1],
-                "range": [0, 1],
-                "anchor": "y2",
-                "tickvals": [0.5],
-                "ticktext": ["not<br>measured"],
-                "ticklabeloverflow": "allow",
-                **quiet,
-                **small,
-            }
-        )
-    return figure
 
 
-def _cost_axis(study: Study) -> dict[str, object]:
-    cost = study.record.goals.cost
-    values = [value for trial in study.trials if (value := trial.value(cost)) is not None]
-    wide = bool(values) and min(values) > 0 and max(values) / min(values) > DECADE
+def _same(lane: int, mask: NDArray[np.bool_]) -> Numbers:
+    return np.full(int(mask.sum()), lane, dtype=np.int8)
+
+
+def _hover(axes: Axes, place: _Place, group: Group, *, words: bool) -> str:
+    """Below the brief text, or in its place, what the axes show."""
+    head = "%{hovertext}" if words else f"<b>trial %{{customdata}}</b> {MARKS[group].name}"
+    shown = (("x", axes.x), ("y", axes.y)) if place.is_above else ()
+    lines = [
+        f"{QUANTITIES[name].axis} %{{{at}{':.2%' if name in QUALITIES else ':.4~s'}}}"
+        for at, name in shown
+    ]
+    return "<br>".join([head, *lines]) + "<extra></extra>"
+
+
+_JOINED: Mapping[str, object] = {
+    "mode": "lines+markers",
+    "line": {"shape": "hv", "width": 2, "color": MARKS["front"].colour},
+}
+
+
+def _points(group: Group, place: _Place, name: str) -> dict[str, object]:
+    mark = MARKS[group]
+    crowded = len(place.trials) > CROWDED
     return {
-        "title": {"text": QUANTITIES[cost].axis + (", log scale" if wide else "")},
-        "type": "log" if wide else "linear",
-        "tickformat": "~g" if cost.endswith("_ms") else "~s",
+        "name": name,
+        "meta": group,
+        "legendgroup": group,
+        "x": place.x,
+        "y": place.y,
+        "xaxis": place.axes[0],
+        "yaxis": place.axes[1],
+        "mode": "markers",
+        "marker": {
+            "symbol": mark.symbol,
+            "size": round(mark.size * SMALL) if crowded else mark.size,
+            "color": mark.colour,
+        },
+        "opacity": 1.0 if group == "front" else 0.45 if crowded else 0.85,
+        "customdata": np.array([trial.number for trial in place.trials], dtype=np.int32),
     }
 
 
-def _add_points(figure: go.Figure, group: Group, place: _Place, name: str, shown: bool) -> None:
-    mark = MARKS[group]
-    plotted = place.axes == ("x", "y")
-    joined = group == "front" and len(place.trials) > 1
-    figure.add_scatter(
-        name=name,
-        meta=group,
-        legendgroup=group,
-        showlegend=shown,
-        x=place.x,
-        y=place.y,
-        xaxis=place.axes[0],
-        yaxis=place.axes[1],
-        mode="lines+markers" if joined else "markers",
-        line={"shape": "hv", "width": 2, "color": mark.colour} if joined else None,
-        marker={"symbol": mark.symbol, "size": mark.size, "color": mark.colour},
-        opacity=1.0 if group == "front" else 0.85,
-        error_x=_interval(place, mark.colour) if plotted else None,
-        customdata=[trial.number for trial in place.trials],
-        hovertext=[said(trial, group) for trial in place.trials],
-        hoverinfo="text",
-    )
+def _said(group: Group, trials: Sequence[Trial]) -> dict[str, object]:
+    # An array, as Plotly looks at each entry of a list three times.
+    texts = np.array([brief(trial, group) for trial in trials], dtype=object)
+    return {"hovertext": texts, "hoverinfo": "text"}
 
 
-def _interval(place: _Place, colour: str) -> dict[str, object] | None:
-    """Error bars where the axis shows the quantity that has an interval."""
-    latencies = [trial.latency for trial in place.trials]
-    if any(n is None or n.latency_ms != x for n, x in zip(latencies, place.x, strict=True)):
-        return None
-    return {
+def _intervals(trials: Sequence[Trial], axes: Axes, colour: str) -> dict[str, object]:
+    """Error bars where an axis shows the quantity that has an interval."""
+    latencies = [trial.latency for trial in trials]
+    bars = {
         "type": "data",
         "symmetric": False,
-        "array": [n and n.high_ms - n.latency_ms for n in latencies],
-        "arrayminus": [n and n.latency_ms - n.low_ms for n in latencies],
+        "array": np.array([n and n.high_ms - n.latency_ms for n in latencies], dtype=np.float32),
+        "arrayminus": np.array([n and n.latency_ms - n.low_ms for n in latencies], np.float32),
         "color": colour,
         "thickness": 1,
         "width": 0,
     }
+    shown = {"error_x": axes.x, "error_y": axes.y}
+    return {name: bars for name, quantity in shown.items() if quantity == "latency_ms"}
 
 
-def _mark_knee(figure: go.Figure, trial: Trial, goals: Goals) -> None:
+def _add_neighbours_intervals(figure: go.Figure, study: Study, axes: Axes) -> None:
+    """Error bars of a few trials out of many, under the marks that they belong to."""
+    members = len(study.front)
+    near = near_front(study, members + NEIGHBOURS)[members:]
+    for group in ("dominated", "stopped"):
+        trials = [one for one in near if (one.status == "stopped") == (group == "stopped")]
+        bars = _intervals(trials, axes, MARKS[group].colour)
+        if trials and bars:
+            figure.add_scatter(
+                legendgroup=group,
+                showlegend=False,
+                x=_values(trials, axes.x),
+                y=_values(trials, axes.y),
+                mode="markers",
+                marker={"size": 1, "opacity": 0, "color": MARKS[group].colour},
+                hoverinfo="skip",
+                **bars,
+            )
+
+
+def _mark_knee(figure: go.Figure, trial: Trial, axes: Axes) -> None:
     figure.add_scatter(
         name="knee",
-        x=[trial.value(goals.cost)],
-        y=[trial.value(goals.quality)],
+        x=[value_of(trial, axes.x)],
+        y=[value_of(trial, axes.y)],
         mode="markers",
         marker={"symbol": "circle-open", "size": 22, "color": INK, "line": {"width": 2}},
         hoverinfo="skip",
     )
 
 
-def _mark_starts(figure: go.Figure, trials: Sequence[Trial], goals: Goals) -> None:
+def _mark_starts(figure: go.Figure, trials: Sequence[Trial], axes: Axes) -> None:
     """A star around each network that the search was told to start from."""
-    starts = [one for one in trials if one.start is not None and not _in_strip(one, goals)]
-    if starts:
+    starts = [trial for trial in trials if trial.start is not None]
+    x, y = _values(starts, axes.x), _values(starts, axes.y)
+    above = ~np.isnan(x + y)
+    if above.any():
         figure.add_scatter(
-            name=f"started from ({len(starts)})",
-            x=[trial.value(goals.cost) for trial in starts],
-            y=[seen_accuracy(trial, goals.quality) for trial in starts],
+            name=f"started from ({above.sum()})",
+            x=x[above],
+            y=y[above],
             mode="markers",
             marker={"symbol": "star-open", "size": 20, "color": INK, "line": {"width": 1.5}},
             hoverinfo="skip",
         )
-
-
-def _draw_limit(figure: go.Figure, goals: Goals, above: bool) -> None:
-    """The bound on the cost; bounds on other quantities have no place on these axes."""
-    for limit in goals.limits:
-        if limit.quantity == goals.cost:
-            label = {
-                "text": words.limit(limit),
-                "textposition": "end",
-                "textangle": 0,
-                "xanchor": "right",
-                "yanchor": "top",
-                "padding": 6,
-                "font": {"size": 11, "color": MUTED},
-            }
-            figure.add_shape(
-                type="line",
-                x0=limit.most,
-                x1=limit.most,
-                y0=0,
-                y1=1,
-                yref="paper",
-                line={"color": MUTED, "width": 1.5, "dash": "dash"},
-                label=label if above else None,
-            )

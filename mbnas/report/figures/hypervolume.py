@@ -1,45 +1,64 @@
-"""How the front grew: hypervolume over trials."""
+"""How the front grew: hypervolume over trials, or over the hours that they were trained for."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Literal
+
+import numpy as np
 import plotly.graph_objects as go
 
 from mbnas.report.groups import evaluated
 from mbnas.report.style import BLUE, new_figure, say
 from mbnas.report.words import QUANTITIES, amount, digits
 from mbnas.search import Study, Trial, front, hypervolume
-from mbnas.search.front import points
+from mbnas.search.front import Point
 from mbnas.search.objectives import Goals
 
 HEIGHT = 320
+HOUR = 3600  # seconds
+Over = Literal["trials", "training_hours"]
 
 
-def hypervolume_figure(study: Study) -> go.Figure:
-    """The area that the front dominated after each evaluated trial; a mark where it grew."""
+def hypervolume_figure(study: Study, over: Over = "trials") -> go.Figure:
+    """The area that the front dominated as the search went on; a mark for each trial that added.
+
+    Args:
+        study: The study.
+        over: What it went on by: its trials, or the hours spent on training.
+    """
     figure = new_figure(HEIGHT)
     trials = evaluated(study)
     if not trials:
         return say(figure, "no trial has finished yet")
+    hours = np.cumsum([trial.training_seconds for trial in trials]) / HOUR
+    if over == "training_hours" and not hours[-1] > 0:
+        return say(figure, "no time of training was recorded")
     areas = hypervolumes(study)
     grew = [after > before for before, after in zip([0.0, *areas], areas, strict=False)]
+    # Between two trials that added, nothing happens: their steps say it all.
+    shown = [at for at, new in enumerate(grew) if new or at in (0, len(trials) - 1)]
     goals = study.record.goals
+    numbers = np.array([trials[at].number for at in shown], dtype=np.int32)
     figure.add_scatter(
-        x=[trial.number for trial in trials],
-        y=areas,
+        x=numbers if over == "trials" else hours[shown],
+        y=np.array([areas[at] for at in shown]),
         mode="lines+markers",
         line={"shape": "hv", "width": 2, "color": BLUE},
-        marker={"size": [8 if new else 0 for new in grew], "color": BLUE, "opacity": 1},
-        customdata=[trial.number for trial in trials],
-        hovertext=[
-            _said(trial, area, new, goals)
-            for trial, area, new in zip(trials, areas, grew, strict=True)
-        ],
+        marker={"size": [8 if grew[at] else 0 for at in shown], "color": BLUE, "opacity": 1},
+        customdata=numbers,
+        hovertext=[_said(trials[at], areas[at], grew[at], goals) for at in shown],
         hoverinfo="text",
         showlegend=False,
     )
     unit = QUANTITIES[goals.cost].unit
     figure.update_layout(
-        xaxis={"title": {"text": "trial"}, "rangemode": "tozero"},
+        xaxis={
+            "title": {"text": "trial" if over == "trials" else "hours of training"},
+            "rangemode": "tozero",
+        },
         yaxis={
             "title": {"text": f"hypervolume ({QUANTITIES[goals.quality].noun} × {unit})"},
             "tickformat": "~g" if goals.cost.endswith("_ms") else "~s",
@@ -52,13 +71,32 @@ def hypervolume_figure(study: Study) -> go.Figure:
 
 def hypervolumes(study: Study) -> list[float]:
     """The hypervolume after each evaluated trial, in their order."""
-    goals, reference = study.record.goals, study.record.reference
-    members: list[Trial] = []
-    areas: list[float] = []
-    for trial in evaluated(study):
-        members = front([*members, trial], goals)
-        areas.append(hypervolume(points(members, goals), reference))
-    return areas
+    growing = _Growing(study.record.goals, study.record.reference)
+    return list(accumulate(evaluated(study), growing.after, initial=0.0))[1:]
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A front to which trials are added one by one; costs and accuracies both ascend."""
+
+    goals: Goals
+    reference: Point
+    costs: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+
+    def after(self, area: float, trial: Trial) -> float:
+        """The area with a trial, where it was `area` without."""
+        cost, accuracy = trial.value(self.goals.cost), trial.value(self.goals.quality)
+        if cost is None or accuracy is None:
+            return area
+        at = bisect_right(self.costs, cost)
+        # Few trials come to the front: whether one is dominated is asked before all else.
+        if (at and self.accuracies[at - 1] >= accuracy) or not front([trial], self.goals):
+            return area
+        first = at - 1 if at and self.costs[at - 1] == cost else at
+        last = bisect_right(self.accuracies, accuracy)
+        self.costs[first:last], self.accuracies[first:last] = [cost], [accuracy]
+        return hypervolume(zip(self.accuracies, self.costs, strict=True), self.reference)
 
 
 def _said(trial: Trial, area: float, grew: bool, goals: Goals) -> str:

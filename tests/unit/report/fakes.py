@@ -43,6 +43,11 @@ def every_status(study: Study, count: int) -> list[Trial]:
     return [fake_trial(study.space, number, rng) for number in range(count)]
 
 
+def numbered(trials: Sequence[Trial]) -> list[Trial]:
+    """The same trials with numbers of their own, in their order."""
+    return [replace(trial, number=number) for number, trial in enumerate(trials)]
+
+
 def fake_trial(space: SearchSpace, number: int, rng: random.Random) -> Trial:
     """The trial of that number; its status follows from it."""
     params = space.sample(rng)

@@ -5,8 +5,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from unit.report.fakes import HOSTILE, every_status, with_trials
+from unit.report.fakes import HOSTILE, every_status, numbered, with_trials
 
+from mbnas.report.detail import NEIGHBOURS
+from mbnas.report.groups import evaluated, near_front
 from mbnas.report.page import page
 from mbnas.search import Study
 
@@ -64,9 +66,10 @@ def test_names_of_a_user_appear_escaped_only(html: str, reader: Reader) -> None:
 
 
 def test_figures_carry_a_users_names_escaped(reader: Reader) -> None:
-    texts = json.dumps(reader.data["front-figure"])
-    assert HOSTILE not in texts
-    assert "&lt;script&gt;" in texts
+    for name in ("front-figure", "front-texts"):
+        texts = json.dumps(reader.data[name])
+        assert HOSTILE not in texts
+        assert "&lt;script&gt;" in texts
 
 
 def test_nothing_comes_from_another_host(reader: Reader) -> None:
@@ -118,7 +121,7 @@ def test_tables_hold_every_trial_with_its_reason(mixed: Study, reader: Reader) -
 def test_the_page_is_readable_by_machines_and_by_ear(reader: Reader) -> None:
     tags = [tag for tag, _ in reader.tags]
     assert tags.count("h1") == tags.count("main") == 1
-    assert tags.count("figure") == tags.count("figcaption") == 4
+    assert tags.count("figure") == tags.count("figcaption") == 8
     assert tags.count("table") == tags.count("caption") == 2
     ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -142,8 +145,35 @@ def test_a_study_without_a_front_is_said_clearly(all_failed: Study) -> None:
 
 
 def test_a_thousand_trials_stay_small(bare: Study) -> None:
-    large = with_trials(bare, every_status(bare, 250) * 4)
-    assert len(page(large).encode()) < 12_000_000
+    large = with_trials(bare, numbered(every_status(bare, 250) * 4))
+    assert len(page(large).encode()) < 8_000_000
+
+
+def test_of_many_trials_the_fronts_neighbourhood_is_told_at_length(bare: Study) -> None:
+    large = with_trials(bare, numbered(every_status(bare, 300) * 10))
+    html = page(large)
+    # Plotly itself is 5 MB; 10,000 trials are to stay below 12.
+    plotly = len(page(with_trials(bare, every_status(bare, 6))).encode())
+    assert len(html.encode()) < plotly + 0.3 * 7_000_000
+    reader = Reader(html)
+    near = {trial.number for trial in near_front(large, len(large.front) + NEIGHBOURS)}
+    texts = reader.data["front-texts"]
+    assert isinstance(texts, dict)
+    assert {int(number) for number in texts} == near
+    assert {trial.number for trial in large.front} < near
+    rows = [attributes for tag, attributes in reader.tags if attributes.get("scope") == "row"]
+    assert len(rows) == len(near) + len(large.front)
+    assert "out of 3,000" in reader.text
+    assert "trials.csv beside this report holds all" in reader.text
+
+
+def test_a_small_study_is_told_whole(mixed: Study, reader: Reader) -> None:
+    texts = reader.data["front-texts"]
+    assert isinstance(texts, dict)
+    assert {int(number) for number in texts} == {trial.number for trial in evaluated(mixed)}
+    for number, text in texts.items():
+        assert f"trial {number}<" in text
+        assert mixed.trial(int(number)).architecture.id in text
 
 
 def test_writing_twice_gives_the_same(mixed: Study, html: str) -> None:

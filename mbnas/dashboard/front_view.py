@@ -1,0 +1,196 @@
+"""The front, live: every trial, what a budget buys, and the networks that are opened or pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from mbnas.dashboard.budget import offer, offer_said
+from mbnas.dashboard.parts import (
+    COLOURS,
+    LIVE,
+    SCHEME,
+    figure_place,
+    html_place,
+    labelled,
+    panel,
+    puts,
+    sent,
+    spoken,
+)
+from mbnas.dashboard.shown import ShownStudies
+from mbnas.errors import StudyError
+from mbnas.report.captions import front_caption
+from mbnas.report.document import tile
+from mbnas.report.facts import summary
+from mbnas.report.figures.front import MANY, Axes, front_figure
+from mbnas.report.groups import value_of
+from mbnas.report.words import QUANTITIES, amount, escaped
+from mbnas.search import Study, knee
+
+QUALITIES = ("accuracy", "balanced_accuracy")
+_LOGS = [{"label": "log x", "value": "x"}, {"label": "log y", "value": "y"}]
+STEPS = 400
+
+
+def layout(study: Study | None, beside: Component) -> Component:
+    """The view's parts, as they are for the study that is shown first; one stands beside them."""
+    x, y = _own_axes(study)
+    options = [{"label": words.axis, "value": name} for name, words in QUANTITIES.items()]
+    controls = html.Div(
+        [
+            labelled("across", dcc.Dropdown(options, x, id="x-axis", clearable=False)),
+            labelled("up", dcc.Dropdown(options, y, id="y-axis", clearable=False)),
+            labelled("scale", dcc.Checklist(_LOGS, [], id="logs", inline=True)),
+        ],
+        className="controls",
+    )
+    # Keys are heard by the place around the plot, which a screen reader announces.
+    walk = html.Div(
+        figure_place("front", "All trials by latency and accuracy"),
+        id="front-walk",
+        tabIndex="0",
+        role="group",
+        **spoken("The front. Left and right arrow keys step along it."),
+    )
+    budget = html.Div(
+        [
+            html.Span("budget", className="label", id="budget-label"),
+            dcc.Slider(0, 1, id="budget", updatemode="drag", allow_direct_input=False),
+            html_place("budget-said", **LIVE),
+            html.Button("open it", id="open-best", type="button"),
+        ],
+        className="budget",
+    )
+    stores = [dcc.Store(id="walked"), dcc.Store(id="marks", data=[])]
+    said = html_place("front-said")
+    plot = panel("front-plot", "The front", controls, walk, budget, said)
+    both = html.Div([plot, beside], className="two")
+    return html.Div([html_place("tiles"), both, *stores])
+
+
+def register(app: Dash, shown: ShownStudies) -> None:
+    """Declares the view's callbacks."""
+    puts(app, "tiles", "front-said", "budget-said")
+
+    @app.callback(
+        Output("x-axis", "value"),
+        Output("y-axis", "value"),
+        Input("study", "value"),
+        prevent_initial_call=True,
+    )
+    def axes_of_study(name: str) -> tuple[str, str]:
+        return _own_axes(shown.study(name))
+
+    @app.callback(
+        Output("front-figure", "data"),
+        Output("tiles-html", "data"),
+        Output("front-said-html", "data"),
+        Input("version", "data"),
+        Input("study", "value"),
+        Input("x-axis", "value"),
+        Input("y-axis", "value"),
+        Input("logs", "value"),
+    )
+    def drawn(_: Any, name: str, x: str, y: str, logs: list[str]) -> tuple[Any, str, str]:
+        study = shown.known(name)
+        if x not in QUANTITIES or y not in QUANTITIES:
+            raise PreventUpdate
+        return _drawn(study, x, y, logs)
+
+    @app.callback(
+        Output("budget", "min"),
+        Output("budget", "max"),
+        Output("budget", "step"),
+        Output("budget", "marks"),
+        Output("budget", "value"),
+        Input("version", "data"),
+        Input("study", "value"),
+        State("budget", "value"),
+    )
+    def budget_range(_: Any, name: str, value: float | None) -> tuple[Any, ...]:
+        study = shown.known(name)
+        cost = study.record.goals.cost
+        costs = [trial.value(cost) or 0.0 for trial in study.front]
+        if not costs:
+            return 0, 1, None, {}, 0
+        low, high = costs[0] * 0.98, costs[-1] * 1.02
+        best = knee(study.front, study.record.goals)
+        kept = value is not None and low <= value <= high and ctx.triggered_id != "study"
+        chosen = value if kept else best.value(cost)
+        ends = {at: amount(cost, at) for at in (low, high)}
+        return low, high, (high - low) / STEPS, ends, chosen
+
+    @app.callback(
+        Output("budget-said-html", "data"),
+        Input("budget", "value"),
+        Input("version", "data"),
+        State("study", "value"),
+    )
+    def budget_said(value: float | None, _: Any, name: str) -> str:
+        study = shown.known(name)
+        goals = study.record.goals
+        found = offer(study.front, goals, value or 0.0)
+        return f"<p>{escaped(offer_said(found, goals, value or 0.0))}</p>"
+
+    @app.callback(
+        Output("marks", "data"),
+        Input("opened", "data"),
+        Input("pinned", "data"),
+        Input("x-axis", "value"),
+        Input("y-axis", "value"),
+        Input("study", "value"),
+    )
+    def marks(opened: Any, pinned: list[int], x: str, y: str, name: str) -> list[dict[str, Any]]:
+        study = shown.known(name)
+        found = [(number, "pinned") for number in pinned]
+        found += [(opened, "opened")] if opened is not None else []
+        return [mark for number, kind in found for mark in _marks(study, number, kind, x, y)]
+
+    over = {"budget": "value", "marks": "data", "x-axis": "value", "goal-cost": "data"}
+    app.clientside_callback(
+        ClientsideFunction("mbnas", "front"),
+        Output("front", "figure"),
+        Input("front-figure", "data"),
+        Input(SCHEME, "data"),
+        State(COLOURS, "data"),
+        *(State(name, what) for name, what in over.items()),
+    )
+    app.clientside_callback(
+        ClientsideFunction("mbnas", "overlaid"),
+        Output("front-walk", "title"),  # nothing to see: it is drawn into the plot that stands
+        *(Input(name, what) for name, what in over.items()),
+    )
+
+
+def _drawn(study: Study, x: str, y: str, logs: Sequence[str]) -> tuple[Any, str, str]:
+    """The plot, the figures above it, and how to read it."""
+    axes = Axes(x, y, True if "x" in logs else None, "y" in logs)
+    figure = front_figure(study, axes, words=len(study.trials) <= MANY)
+    figure.update_layout(uirevision=f"{study.folder.path} {x} {y} {logs}")
+    tiles = "".join(tile(one.term, one.lines[0], one.lines[-1]) for one in summary(study))
+    caption = f"<p class='hint'>{escaped(front_caption(study, axes))}</p>"
+    return sent(figure), f'<dl class="tiles">{tiles}</dl>', caption
+
+
+def _own_axes(study: Study | None) -> tuple[str, str]:
+    """The quantities that a study searches for, across and up."""
+    if study is None:
+        return "latency_ms", "accuracy"
+    return study.record.goals.cost, study.record.goals.quality
+
+
+def _marks(study: Study, number: int, kind: str, x: str, y: str) -> list[dict[str, Any]]:
+    """Where a trial stands on these axes; nowhere, if it has not both."""
+    try:
+        trial = study.trial(number)
+    except StudyError:
+        return []
+    place = value_of(trial, x), value_of(trial, y)
+    if None in place:
+        return []
+    return [{"x": place[0], "y": place[1], "kind": kind, "trial": number}]

@@ -1,0 +1,245 @@
+"""The network that is opened, and two that are pinned beside each other."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from dash import Dash, Input, Output, State, ctx, dcc, html
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from mbnas.dashboard.budget import offer
+from mbnas.dashboard.network_page import comparison, nearest, network_page
+from mbnas.dashboard.parts import (
+    LIVE,
+    draws,
+    figure_place,
+    hint,
+    html_place,
+    panel,
+    puts,
+    sent,
+)
+from mbnas.dashboard.shown import ShownStudies
+from mbnas.measure.latency import OrtLatencyMeter
+from mbnas.measure.onnx_file import to_onnx
+from mbnas.report.figures import curves_figure, profile_figure
+from mbnas.report.figures.latency import latency_figure
+from mbnas.search import Study, Trial
+
+PINS = 2
+
+
+def layout() -> Component:
+    """The view's parts."""
+    buttons = html.Div(
+        [
+            html.Button("pin it", id="pin", type="button"),
+            html.Button("take it home (zip)", id="export", type="button"),
+            html.Button("time its stages", id="profile-it", type="button"),
+        ],
+        className="buttons",
+    )
+    command = html.Div(
+        [html.Code(id="export-command"), dcc.Clipboard(id="copy-export", title="copy")],
+        className="command",
+    )
+    opened = panel(
+        "network",
+        "A network",
+        hint("Click a mark, or open the budget's best; this panel then draws it."),
+        html.Div(
+            [
+                buttons,
+                html_place("export-said", **LIVE),
+                command,
+                html_place("network-page"),
+                figure_place("curve", "Its training curve"),
+                figure_place("latency", "Its latency, and its neighbours'"),
+                figure_place("stages", "Time by stage"),
+            ],
+            id="network-shown",
+            hidden=True,
+        ),
+    )
+    stores = [
+        dcc.Store(id="opened"),
+        dcc.Store(id="picked"),
+        dcc.Location(id="url", refresh=False),
+        dcc.Download(id="bundle"),
+    ]
+    return html.Div([opened, *stores])
+
+
+def pinned_layout() -> Component:
+    """Two networks side by side, across the whole page."""
+    shown = html.Div(
+        panel(
+            "pinned",
+            "Two networks side by side",
+            html_place("comparison"),
+            html.Button("let go", id="unpin", type="button"),
+        ),
+        id="pinned-shown",
+        hidden=True,
+    )
+    return html.Div([shown, dcc.Store(id="pinned", data=[])])
+
+
+def register(app: Dash, shown: ShownStudies) -> None:
+    """Declares the view's callbacks."""
+    puts(app, "network-page", "comparison", "export-said")
+    draws(app, "curve", "latency", "stages")
+
+    @app.callback(
+        Output("opened", "data"),
+        Input("front", "clickData"),
+        Input("picked", "data"),
+        Input("walked", "data"),
+        Input("open-best", "n_clicks"),
+        Input("url", "search"),
+        Input("study", "value"),
+        State("opened", "data"),
+        State("budget", "value"),
+    )
+    def opened(
+        clicked: Any,
+        picked: Any,
+        walked: Any,
+        _: Any,
+        search: str | None,
+        name: str,
+        now: int | None,
+        budget: float | None,
+    ) -> int | None:
+        study = shown.known(name)
+        match ctx.triggered_id:
+            case "front":
+                number = clicked["points"][0].get("customdata") if clicked else None
+            case "picked":
+                number = picked and picked.get("trial")
+            case "walked":
+                number = _stepped(study, now, walked)
+            case "open-best":
+                best = offer(study.front, study.record.goals, budget or 0.0).best
+                number = None if best is None else best.number
+            case _:  # an address, or another study: what the address names, if this study has it
+                number = _in_address(search, name)
+        trial = shown.trial(name, number)
+        if trial is None:
+            if ctx.triggered_id == "study":
+                return None
+            raise PreventUpdate
+        return trial.number
+
+    @app.callback(
+        Output("url", "search"),
+        Input("opened", "data"),
+        State("study", "value"),
+        State("url", "search"),
+        prevent_initial_call=True,  # the address of the first page is what it is to show
+    )
+    def address(number: int | None, name: str, now: str | None) -> str:
+        wanted = "" if number is None else "?" + urlencode({"study": name, "trial": number})
+        if wanted == (now or ""):
+            raise PreventUpdate
+        return wanted
+
+    @app.callback(
+        Output("network-page-html", "data"),
+        Output("curve-figure", "data"),
+        Output("latency-figure", "data"),
+        Output("stages-figure", "data"),
+        Output("export-command", "children"),
+        Output("copy-export", "content"),
+        Output("network-shown", "hidden"),
+        Output("export-said-html", "data"),
+        Input("opened", "data"),
+        State("study", "value"),
+    )
+    def network(number: int | None, name: str) -> tuple[Any, ...]:
+        study, trial = shown.study(name), shown.trial(name, number)
+        if study is None or trial is None:
+            return "", None, None, None, "", "", True, ""
+        curve = sent(curves_figure(study, [trial])) if trial.curve else None
+        others = [one for one in nearest(study, trial) if one.latency is not None]
+        latency = sent(latency_figure(trial, others)) if trial.latency else None
+        command = export_command(study, trial)
+        return network_page(study, trial), curve, latency, None, command, command, False, ""
+
+    @app.callback(
+        Output("stages-figure", "data", allow_duplicate=True),
+        Input("profile-it", "n_clicks"),
+        State("opened", "data"),
+        State("study", "value"),
+        running=[(Output("profile-it", "disabled"), True, False)],
+        prevent_initial_call=True,
+    )
+    def stages(_: Any, number: int | None, name: str) -> Any:
+        study, trial = shown.known(name), shown.trial(name, number)
+        if trial is None:
+            raise PreventUpdate
+        content = to_onnx(trial.architecture.lower(len(study.record.data.classes)))
+        operators = OrtLatencyMeter(study.record.threads).profile(content)
+        return sent(profile_figure(f"trial {trial.number}", operators))
+
+    @app.callback(
+        Output("pinned", "data"),
+        Input("pin", "n_clicks"),
+        Input("unpin", "n_clicks"),
+        Input("study", "value"),
+        State("opened", "data"),
+        State("pinned", "data"),
+        prevent_initial_call=True,
+    )
+    def pins(_: Any, __: Any, ___: str, number: int | None, now: list[int]) -> list[int]:
+        if ctx.triggered_id != "pin":
+            return []
+        if number is None or number in now:
+            raise PreventUpdate
+        return [*now, number][-PINS:]
+
+    @app.callback(
+        Output("comparison-html", "data"),
+        Output("pinned-shown", "hidden"),
+        Input("pinned", "data"),
+        State("study", "value"),
+    )
+    def compared(numbers: list[int], name: str) -> tuple[str, bool]:
+        study = shown.study(name)
+        trials = [trial for one in numbers if (trial := shown.trial(name, one)) is not None]
+        if study is None or not trials:
+            return "", True
+        if len(trials) < PINS:
+            said = f"Trial {trials[0].number} is pinned; open another one and pin it too."
+            return f"<p>{said}</p>", False
+        return comparison(study, *trials), False
+
+
+def export_command(study: Study, trial: Trial) -> str:
+    """What does the same as the button, on a command line."""
+    folder = str(study.folder.path)
+    words = ["mbnas", "export", folder, "--pick", f"trial:{trial.number}"]
+    return shlex.join([*words, "--out", f"trial-{trial.number}"])
+
+
+def _stepped(study: Study, now: int | None, walked: Any) -> int | None:
+    """The front's member beside the one that is open; an end of the front from anywhere else."""
+    numbers = [trial.number for trial in study.front]
+    by = 1 if walked and walked.get("by") == 1 else -1
+    if not numbers:
+        return None
+    if now not in numbers:
+        return numbers[0] if by > 0 else numbers[-1]
+    return numbers[min(len(numbers) - 1, max(0, numbers.index(now) + by))]
+
+
+def _in_address(search: str | None, name: str) -> int | None:
+    """The trial that an address such as `?study=photos&trial=17` names, if it means this study."""
+    given = parse_qs((search or "").lstrip("?"))
+    number = given.get("trial", [""])[-1]
+    if given.get("study", [name])[-1] != name or not number.isascii() or not number.isdecimal():
+        return None
+    return int(number[:9])

@@ -1,0 +1,373 @@
+"""The dashboard as its users meet it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from browser.pages import FLAGS, chromium, shown, visited
+from helpers import run_mbnas, tiny_space
+from playwright.sync_api import Browser, sync_playwright
+from unit.report.fakes import every_status, searched
+
+from mbnas.data import load_data
+from mbnas.network import Architecture
+from mbnas.search import Search, Study, open_study
+from mbnas.search.steering import read_progress
+from mbnas.search.watched import WatchedStudy
+from mbnas.testing import FakeLatencyMeter, FakeTrainer
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    path = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Sixty trials of every status."""
+    made = searched(tmp_path_factory.mktemp("studies") / "shown")
+    for trial in every_status(made, 60)[1:]:
+        made.folder.write_trial(trial, {}, None)
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(study: Study) -> Iterator[str]:
+    with shown(study.folder.path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def members(study: Study) -> list[int]:
+    """The front's trials, from cheap to costly."""
+    watched = WatchedStudy(study.folder.path)
+    watched.look()
+    assert watched.study is not None
+    return [trial.number for trial in watched.study.front]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (1400, "dark"), (390, "dark")])
+def test_every_view_is_drawn(chrome: Browser, address: str, width: int, scheme: str) -> None:
+    with visited(chrome, address, width=width, scheme=scheme) as visit:
+        visit.drawn()
+        visit.see("#tiles", "most accurate")
+        for view, places in (
+            ("What it learned", ("hypervolume", "choices", "importance", "parallel", "time")),
+            ("Every trial", ()),
+            ("About", ()),
+        ):
+            visit.page.click(f"#view label:has-text('{view}')")
+            for place in places:
+                visit.drawn(place)
+            narrow = "() => document.documentElement.scrollWidth <= innerWidth"
+            visit.until(narrow)
+        visit.see("#facts", "FrontReach")
+        dark = visit.ask("() => getComputedStyle(document.body).backgroundColor")
+        assert (dark == "rgb(14, 16, 19)") == (scheme == "dark")
+        colour = "() => document.querySelector('#front .js-plotly-plot').layout.font.color"
+        assert (visit.ask(colour) == "#e8eaed") == (scheme == "dark")
+
+
+def test_a_network_is_opened_by_a_click_and_by_keys(
+    chrome: Browser, address: str, members: list[int]
+) -> None:
+    with visited(chrome, address) as visit:
+        visit.drawn()
+        visit.click_trial(members[1])
+        visit.see("#network-page", f"trial {members[1]} ·")
+        assert visit.page.locator("#network-page svg.diagram").count() == 1
+        visit.drawn("curve")
+        visit.drawn("latency")
+        assert f"trial={members[1]}" in visit.page.url
+        visit.page.focus("#front-walk")
+        visit.page.keyboard.press("ArrowRight")
+        visit.see("#network-page", f"trial {members[2]} ·")
+        visit.page.keyboard.press("ArrowLeft")
+        visit.see("#network-page", f"trial {members[1]} ·")
+        neighbour = visit.page.locator("#neighbours-table button").first
+        number = neighbour.inner_text()
+        neighbour.click()
+        visit.see("#network-page", f"trial {number} ·")
+        assert f"--pick trial:{number}" in visit.text("#export-command")
+        visit.page.go_back()
+        visit.see("#network-page", f"trial {members[1]} ·")
+    with visited(chrome, address, path=f"?study=shown&trial={members[0]}") as visit:
+        visit.see("#network-page", f"trial {members[0]} ·")
+
+
+@pytest.mark.parametrize(
+    "query", ["?trial=99999", "?trial=../../study", "?study=../etc&trial=1", "?trial=1e9", "?x"]
+)
+def test_an_address_that_names_nothing_opens_nothing(
+    chrome: Browser, address: str, query: str
+) -> None:
+    with visited(chrome, address, path=query) as visit:
+        visit.drawn()
+        assert visit.page.locator("#network-shown").is_hidden()
+
+
+def test_two_networks_are_pinned_side_by_side(
+    chrome: Browser, address: str, members: list[int]
+) -> None:
+    with visited(chrome, address) as visit:
+        visit.drawn()
+        for number in (members[0], members[-1]):
+            visit.click_trial(number)
+            visit.see("#network-page", f"trial {number} ·")
+            visit.page.click("#pin")
+        visit.see("#comparison", "choices differ")
+        assert visit.page.locator("#comparison svg.diagram").count() == 2
+        assert visit.page.locator("#comparison mark").count() >= 2
+        visit.page.click("#unpin")
+        visit.page.wait_for_selector("#pinned-shown", state="hidden")
+
+
+def test_the_budget_says_what_more_would_buy(
+    chrome: Browser, address: str, members: list[int]
+) -> None:
+    with visited(chrome, address) as visit:
+        visit.drawn()
+        slider = visit.page.locator("#budget [role=slider]")
+        slider.focus()
+        visit.page.keyboard.press("Home")
+        visit.see("#budget-said", f"the cheapest is trial {members[0]}:")
+        visit.page.keyboard.press("End")
+        visit.see("#budget-said", f"the best is trial {members[-1]}:")
+        visit.see("#budget-said", "Nothing on the front is more accurate")
+        visit.page.click("#open-best")
+        visit.see("#network-page", f"trial {members[-1]} ·")
+
+
+def test_axes_are_switched(chrome: Browser, address: str) -> None:
+    with visited(chrome, address) as visit:
+        visit.drawn()
+        title = "() => document.querySelector('#front .js-plotly-plot').layout.{}.title.text"
+        assert "latency" in visit.ask(title.format("xaxis"))
+        visit.choose("x-axis", "parameters")
+        visit.until("() => document.querySelector('#front .xtitle')?.textContent.includes('param')")
+        visit.page.click("#logs label:has-text('log x')")
+        visit.until(
+            "() => document.querySelector('#front .js-plotly-plot').layout.xaxis.type === 'log'"
+        )
+        visit.choose("y-axis", "latency (ms)")
+        visit.until(
+            "() => document.querySelector('#front .ytitle').textContent.includes('latency')"
+        )
+
+
+def test_the_front_as_it_was(chrome: Browser, address: str) -> None:
+    with visited(chrome, address) as visit:
+        visit.page.click("#view label:has-text('What it learned')")
+        visit.drawn("front-then")
+        points = "() => document.querySelectorAll('#front-then .point').length"
+        all_ = visit.ask(points)
+        visit.page.locator("#as-of [role=slider]").focus()
+        visit.page.keyboard.press("Home")
+        visit.until(f"before => ({points})() < before", all_)
+        visit.page.click("#over label:has-text('training time')")
+        visit.until(
+            "() => document.querySelector('#hypervolume .xtitle')?.textContent.includes('training')"
+        )
+
+
+def test_the_table_is_sorted_sifted_and_turned(chrome: Browser, address: str) -> None:
+    with visited(chrome, address) as visit:
+        visit.page.click("#view label:has-text('Every trial')")
+        visit.see("#trials-table", "60 of 60 trials, page 1 of 2")
+        visit.page.click("#page-after")
+        visit.see("#trials-table", "page 2 of 2")
+        visit.choose("which", "failed")
+        visit.see("#trials-table", "page 1 of 1")
+        assert "<script>alert(1)</script>" in visit.text("#trials-table")
+        visit.page.locator("#trials-table button").first.click()
+        visit.page.click("#view label:has-text('The front')")
+        visit.see("#network-page", "failed")
+
+
+@contextlib.contextmanager
+def searching(folder: Path, trials: int) -> Iterator[Callable[[int], None]]:
+    """A search that runs in the background, so many trainings at a time as are allowed."""
+    allowed = threading.Semaphore(0)
+    over = threading.Event()
+
+    def before(_: Architecture) -> None:
+        while not over.is_set() and not allowed.acquire(timeout=0.1):
+            pass
+
+    search = Search(
+        tiny_space(),
+        load_data("digits"),
+        study=folder,
+        trainer=FakeTrainer(before=before),
+        meter=FakeLatencyMeter(),
+        sampler="random",
+        stopping=False,
+    )
+    thread = threading.Thread(target=search.run, kwargs={"trials": trials}, daemon=True)
+    thread.start()
+    try:
+        yield lambda count: [None for _ in range(count) if allowed.release()] and None
+    finally:
+        over.set()
+        thread.join(60)
+
+
+def test_a_running_search_is_followed_paused_and_stopped(chrome: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "running"
+    with searching(folder, trials=40) as allow, shown(folder) as address:
+        with visited(chrome, address) as visit:
+            allow(4)
+            visit.drawn()
+            visit.see("#state", "searching")
+            evaluated = "n => Number(document.querySelector('#tiles strong')?.innerText) >= n"
+            visit.until(evaluated, 4)
+            box = visit.page.locator("#front .nsewdrag").first.bounding_box()
+            assert box is not None
+            visit.page.mouse.move(box["x"] + 60, box["y"] + 40)
+            visit.page.mouse.down()
+            visit.page.mouse.move(box["x"] + 260, box["y"] + 240, steps=4)
+            visit.page.mouse.up()
+            spans = (
+                "() => { const p = document.querySelector('#front .js-plotly-plot')._fullLayout;"
+                " return [...p.xaxis.range, ...p.yaxis.range].map(v => v.toFixed(6)).join(); }"
+            )
+            visit.until(
+                "() => !document.querySelector('#front .js-plotly-plot').layout.xaxis.autorange"
+            )
+            zoomed = visit.ask(spans)
+            for wanted in (6, 9):
+                allow(3 if wanted == 9 else 2)
+                visit.until(evaluated, wanted)
+                assert visit.ask(spans) == zoomed
+            visit.page.click("#pause")
+            visit.see("#state", "paused")
+            visit.see("#steered", f"mbnas steer {folder} pause")
+            progress = read_progress(folder)
+            assert progress is not None
+            assert progress.state == "paused"
+            assert visit.page.locator("#pause").is_disabled()
+            allow(4)  # at most what is in evaluation takes this
+            visit.page.click("#go-on")
+            visit.until(evaluated, 13)
+            visit.see("#state", "searching")
+            visit.page.click("#stop")
+            allow(2)
+            visit.see("#state", "no search is running")
+        assert len(open_study(folder).trials) < 40
+
+
+def test_a_network_is_taken_home_and_runs(chrome: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "real"
+    made = run_mbnas(
+        *("search", "digits_tiny", "--data", "digits", "--study", folder),
+        *("--trials", 2, "--epochs", 1, "--device", "cpu"),
+    )
+    assert made.returncode == 0, made.stderr
+    trial = open_study(folder).front[0]
+    with shown(folder) as address, visited(chrome, address) as visit:
+        visit.drawn()
+        visit.click_trial(trial.number)
+        visit.see("#network-page", f"trial {trial.number} ·")
+        visit.page.click("#profile-it")
+        visit.drawn("stages")
+        with visit.page.expect_download() as download:
+            visit.page.click("#export")
+        visit.see("#export-said", "agree within")
+        with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as bundle:
+            root = f"trial-{trial.number}"
+            assert {name.partition("/")[2] for name in bundle.namelist()} >= {
+                "model.onnx",
+                "CARD.md",
+                "weights.safetensors",
+            }
+            session = onnxruntime.InferenceSession(bundle.read(f"{root}/model.onnx"))
+        labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+        size = trial.architecture.resolution
+        (logits,) = session.run(None, {"image": np.zeros((3, 3, size, size), np.float32)})
+        assert logits.shape == (3, len(labels))
+
+
+def test_several_studies_are_laid_over_one_another(
+    chrome: Browser, study: Study, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(study.folder.path, other)
+    for number in range(0, 60, 2):
+        shutil.rmtree(other / "trials" / f"{number:05d}", ignore_errors=True)
+    with shown(study.folder.path, other) as address, visited(chrome, address) as visit:
+        visit.page.click("#view label:has-text('Studies')")
+        visit.drawn("fronts")
+        visit.see("#studies-table", "other")
+        assert visit.page.locator("#studies-table tbody tr").count() == 2
+        visit.page.click("#view label:has-text('The front')")
+        visit.choose("study", "other")
+        visit.see("#tiles", "networks evaluated")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (shutil.rmtree, "no such folder"),
+        (lambda folder: (folder / "study.json").write_text("{"), "study.json: damaged"),
+        (lambda folder: (folder / "study.json").unlink(), "not a study"),
+        (lambda folder: (folder / "space.toml").write_text("<b>"), "space.toml"),
+        (lambda folder: shutil.rmtree(folder / "trials"), ""),
+        (
+            lambda folder: (folder / "trials" / "00003" / "result.json").write_text("<script>"),
+            "00003/result.json: damaged",
+        ),
+    ],
+    ids=["missing", "damaged", "foreign", "space", "empty", "trial"],
+)
+def test_what_cannot_be_shown_is_a_clear_page(
+    chrome: Browser,
+    study: Study,
+    tmp_path: Path,
+    damage: Callable[[Path], object],
+    said: str,
+) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(study.folder.path, folder)
+    damage(folder)
+    with shown(folder) as address, visited(chrome, address) as visit:
+        if said:
+            visit.see("#problems", said)
+        else:
+            visit.see("#front", "no trial has finished yet")
+        for view in ("What it learned", "Every trial", "About", "The front"):
+            visit.page.click(f"#view label:has-text('{view}')")
+        assert "Traceback" not in visit.ask("() => document.body.innerText")
+
+
+def test_the_command_serves_until_it_is_interrupted(
+    chrome: Browser, study: Study, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "mbnas", "dashboard", str(study.folder.path)]
+    with subprocess.Popen(
+        [*command, "--port", "0", "--no-browser"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        address = line.split()[1]
+        with visited(chrome, address) as visit:
+            visit.drawn()
+        process.send_signal(2)
+        assert process.wait(30) == 0

@@ -1,0 +1,165 @@
+"""The figures of what a search learned."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from unit.report.fakes import numbered, with_trials
+
+from mbnas.report import (
+    captions,
+    curves_figure,
+    importance_figure,
+    latency_figure,
+    parallel_figure,
+    time_figure,
+)
+from mbnas.report.figures.curves import MOST
+from mbnas.report.figures.importance import importances
+from mbnas.report.figures.parallel import SAMPLE
+from mbnas.report.groups import groups
+from mbnas.search import Study
+
+
+def test_what_decides_the_accuracy_comes_first(mixed: Study) -> None:
+    first = mixed.space.choices[0]
+    trained = [trial for trial in mixed.trials if trial.status == "trained"]
+    trials = [
+        replace(trial, accuracy=0.3 + 0.5 * first.labels.index(trial.params[first.name]))
+        for trial in trained
+    ]
+    found = importances(with_trials(mixed, trials))
+    assert found[0].choice == first.name
+    assert found[0].quality > 0.9 > found[0].cost
+    assert sum(one.quality for one in found) == pytest.approx(1)
+    assert {one.choice for one in found} == {choice.name for choice in mixed.space.choices}
+
+
+def test_importance_has_two_bars_a_choice(mixed: Study) -> None:
+    figure = importance_figure(mixed)
+    quality, cost = figure.data
+    assert list(quality.y) == list(cost.y) == [one.choice for one in importances(mixed)][:15]
+    assert quality.marker.pattern.shape != cost.marker.pattern.shape
+    assert "fANOVA" in captions.importance_caption(mixed)
+
+
+def test_too_few_trainings_say_so(mixed: Study) -> None:
+    trained = [trial for trial in mixed.trials if trial.status == "trained"]
+    for trials in (trained[:9], [replace(trial, accuracy=0.5) for trial in trained]):
+        (said,) = importance_figure(with_trials(mixed, trials)).layout.annotations
+        assert "10 trained networks" in said.text
+
+
+def test_a_network_from_outside_the_space_does_not_disturb(mixed: Study) -> None:
+    outside = replace(mixed.front[-1], number=1000, params={}, outside=True, accuracy=0.99)
+    study = with_trials(mixed, [*mixed.trials, outside])
+    assert importances(study) == importances(mixed)
+    lines = [trace for trace in parallel_figure(study).data if trace.meta == 1000]
+    assert [y is not None for y in lines[0].y] == [False] * 14 + [True, True]
+
+
+def test_importance_of_thousands_is_quick(mixed: Study) -> None:
+    trained = [trial for trial in mixed.trials if trial.status == "trained"]
+    study = with_trials(mixed, numbered(trained * 400))
+    began = time.process_time()
+    importance_figure(study)
+    assert time.process_time() - began < 6.0  # below 1 on a machine with nothing else to do
+
+
+@pytest.mark.parametrize("most", [4, 14])
+def test_parallel_lines_run_through_the_trials_options(mixed: Study, most: int) -> None:
+    figure = parallel_figure(mixed, most)
+    names = figure.layout.xaxis.ticktext
+    assert len(names) == min(most, len(mixed.space.choices)) + 2
+    labels = {(label.x, label.text): label.y for label in figure.layout.annotations}
+    members = {trace.meta: trace for trace in figure.data if trace.meta is not None}
+    assert list(members) == [trial.number for trial in mixed.front]
+    for number, trace in members.items():
+        for at, name in enumerate(names[:-2]):
+            middle = labels[at, str(mixed.trial(number).params[name])]
+            assert abs(trace.y[at] - middle) < 0.15
+        assert f"trial {number}<" in trace.hovertext[0]
+    heights = [trace.y[-2] for trace in members.values()]
+    assert heights == sorted(heights), "the cost ascends along the front"
+
+
+def test_the_others_are_one_pale_trace(mixed: Study) -> None:
+    others = groups(mixed)["dominated"]
+    (trace,) = (trace for trace in parallel_figure(mixed).data if trace.meta is None)
+    step = len(mixed.space.choices[:14]) + 3
+    assert len(trace.y) == len(others) * step
+    assert all(y != y for y in trace.y[step - 1 :: step]), "a gap parts the lines"
+    assert trace.hovertext[0] == f"trial {others[0].number}"
+    many = with_trials(mixed, numbered(mixed.trials * 40))
+    (trace,) = (trace for trace in parallel_figure(many).data if trace.meta is None)
+    assert len(trace.y) == SAMPLE * step
+
+
+def test_the_time_adds_up(mixed: Study) -> None:
+    source = mixed.front[0].number
+    trials = [
+        replace(trial, reused_from=source)
+        if trial.status == "reused"
+        else replace(trial, training_seconds=60.0 * len(trial.curve), latency_seconds=2.0)
+        for trial in mixed.trials
+    ]
+    study = with_trials(mixed, trials)
+    assert study.savings.repeats > 0
+    figure = time_figure(study)
+    spent = {trace.name.partition(":")[0]: trace.x[0] * 60 for trace in figure.data}
+    found = groups(study)
+    assert spent["trained, on the front"] == pytest.approx(240 * len(found["front"]))
+    assert spent["stopped at a rung"] == pytest.approx(120 * len(found["stopped"]))
+    assert spent["measuring latency"] == pytest.approx(2 * sum(map(len, found.values())))
+    (said,) = figure.layout.annotations
+    assert f"{study.savings.repeats} repeats" in said.text
+    assert "added up" in captions.time_caption(study)
+    patterns = [trace.marker.pattern.shape for trace in figure.data]
+    assert len(set(patterns)) == len(patterns)
+
+
+def test_no_recorded_time_is_said(mixed: Study) -> None:
+    (said,) = time_figure(mixed).layout.annotations
+    assert said.text == "no time was recorded"
+
+
+def test_a_latency_beside_others(mixed: Study) -> None:
+    first, *others = mixed.front
+    unmeasured = next(trial for trial in mixed.trials if trial.latency is None)
+    figure = latency_figure(first, [*others, unmeasured])
+    assert list(figure.layout.yaxis.ticktext) == [
+        f"<b>trial {first.number}</b>",
+        *(f"trial {trial.number}" for trial in others),
+    ]
+    estimate = figure.data[-1]
+    assert list(estimate.x) == [trial.latency_ms for trial in mixed.front]
+    assert first.latency is not None
+    assert estimate.x[0] + estimate.error_x.array[0] == pytest.approx(first.latency.high_ms)
+    assert len({trace.marker.symbol for trace in figure.data}) == 3
+    assert f"trial {first.number}" in captions.latency_caption(first)
+    (said,) = latency_figure(unmeasured).layout.annotations
+    assert "was not measured" in said.text
+
+
+def test_curves_are_the_fronts(mixed: Study) -> None:
+    drawn = {trace.meta: list(trace.y) for trace in curves_figure(mixed).data}
+    assert drawn == {
+        trial.number: [epoch.accuracy for epoch in trial.curve] for trial in mixed.front
+    }
+
+
+def test_curves_of_given_trials_from_cheap_to_costly(mixed: Study) -> None:
+    stopped = groups(mixed)["stopped"]
+    drawn = [trace.meta for trace in curves_figure(mixed, stopped).data]
+    assert drawn == [t.number for t in sorted(stopped, key=lambda t: t.latency_ms or 0.0)]
+    assert curves_figure(mixed, []).layout.annotations
+
+
+def test_of_many_curves_some_are_drawn_and_both_ends(mixed: Study) -> None:
+    trained = numbered([trial for trial in mixed.trials if trial.curve] * 4)
+    by_cost = sorted(trained, key=lambda trial: trial.latency_ms or 0.0)
+    drawn = [trace.meta for trace in curves_figure(mixed, trained).data]
+    assert len(drawn) == MOST
+    assert (drawn[0], drawn[-1]) == (by_cost[0].number, by_cost[-1].number)
