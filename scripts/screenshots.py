@@ -57,10 +57,11 @@ def pictures(
     page.wait_for_selector("#network-page svg")
     page.click("#pin")
     page.focus("#front-walk")
-    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
     page.wait_for_timeout(SETTLE_MS)
     page.click("#pin")
     page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=out / f"first-{look}.png")
     taken(page, out / f"network-{look}.png")
     for view, label in VIEWS.items():
         if view != "studies" or several:

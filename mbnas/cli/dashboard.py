@@ -6,6 +6,8 @@ import argparse
 import webbrowser
 from pathlib import Path
 
+from rich.console import Console
+
 from mbnas.errors import StudyError
 
 _EPILOG = """\
@@ -42,16 +44,20 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         raise StudyError("dashboard: needs more; pip install 'mbnas[dashboard]'") from None
 
+    reading = Console(stderr=True).status("reading the studies")
+
     def ready(address: str) -> None:
+        reading.stop()
         print(f"dashboard: {address}   (Ctrl-C ends it)", flush=True)
         if not arguments.no_browser:
             webbrowser.open(address)
 
-    serve_dashboard(
-        arguments.studies,
-        host=arguments.host,
-        port=arguments.port,
-        token=arguments.token,
-        on_ready=ready,
-    )
+    with reading:
+        serve_dashboard(
+            arguments.studies,
+            host=arguments.host,
+            port=arguments.port,
+            token=arguments.token,
+            on_ready=ready,
+        )
     return 0

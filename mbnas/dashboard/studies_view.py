@@ -14,7 +14,7 @@ from mbnas.dashboard.parts import draws, figure_place, html_place, panel, puts, 
 from mbnas.dashboard.shown import ShownStudies
 from mbnas.report.style import BLUE, GREY, ORANGE, PURPLE, VERMILLION, new_figure, say
 from mbnas.report.tables import Column, table
-from mbnas.report.words import QUANTITIES, amount, digits, escaped, percent
+from mbnas.report.words import QUANTITIES, amount, digits, escaped, percent, plural
 from mbnas.search import Study, hypervolume
 from mbnas.search.front import points
 
@@ -110,7 +110,7 @@ def studies_table(studies: Mapping[str, Study]) -> str:
                 percent(front[-1].value(goals.quality)) if front else "–",
                 amount(goals.cost, front[0].value(goals.cost)) if front else "–",
                 f"{spent / 3600:.2f}",
-                escaped(f"{study.record.host.cpu}, {study.record.threads} thread(s)"),
+                escaped(f"{study.record.host.cpu}, {plural(study.record.threads, 'thread')}"),
             ]
         )
     columns = (

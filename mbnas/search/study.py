@@ -83,8 +83,9 @@ def open_study(path: str | Path) -> Study:
     record, space = folder.read()
     if not folder.database.exists():
         raise StudyError(f"{folder.database}: missing; the study cannot be read without it")
-    study = folder.optuna_study(record.name, record.goals.quantities)
-    return Study(folder, record, space, read_trials(study, folder))
+    # From the trials' own files: Optuna takes half a minute over 10,000 trials.
+    found = (folder.read_result(number) for number in folder.trial_numbers())
+    return Study(folder, record, space, [trial for trial in found if trial is not None])
 
 
 def read_trials(study: optuna.Study, folder: StudyFolder) -> list[Trial]:

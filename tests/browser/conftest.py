@@ -2,109 +2,94 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import playwright.sync_api as playwright
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.support.ui import WebDriverWait
+from browser.pages import FLAGS, SECONDS, chromium
 from unit.report.fakes import every_status, searched, with_trials
 
 from mbnas.report import write_report
 from mbnas.search import Study
 
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-)
-SECONDS = 30
-
 
 class Browser:
-    """A page in Chromium and what one asks of it."""
+    """A file opened in Chromium, and what one asks of it."""
 
-    def __init__(self, driver: webdriver.Chrome) -> None:
-        self.driver = driver
+    def __init__(self, page: playwright.Page) -> None:
+        self.page = page
+        self._devtools = page.context.new_cdp_session(page)
+        self._problems: list[str] = []
+        self._requests: list[str] = []
+        page.set_default_timeout(1000 * SECONDS)
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self._problems.append(str(error)))
+        page.on("request", lambda request: self._requests.append(request.url))
+
+    def _said(self, message: playwright.ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._problems.append(message.text)
 
     def open(self, page: Path, width: int = 1280, scheme: str = "light") -> None:
         """Opens a page at a width and waits until its plots are drawn."""
         self.resize(width)
         self.prefer(scheme)
-        self.driver.get(page.as_uri())
+        self.page.goto(page.as_uri())
         self.wait("document.documentElement.dataset.drawn === 'true'")
 
     def resize(self, width: int) -> None:
         """A width in pixels; below 600 it is a phone."""
         phone = width < 600
-        self.command(
+        self._devtools.send(
             "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=900,
-            deviceScaleFactor=1,
-            mobile=phone,
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": phone},
         )
-        self.command("Emulation.setTouchEmulationEnabled", enabled=phone)
+        self._devtools.send("Emulation.setTouchEmulationEnabled", {"enabled": phone})
 
     def prefer(self, scheme: str) -> None:
         """Light or dark, as the reader's system would say."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.command("Emulation.setEmulatedMedia", features=features)
+        self._devtools.send("Emulation.setEmulatedMedia", {"features": features})
 
-    def command(self, name: str, **arguments: object) -> None:
-        self.driver.execute_cdp_cmd(name, arguments)
+    def text(self, selector: str) -> str:
+        """What a reader sees of an element."""
+        return self.page.inner_text(selector)
 
     def ask(self, expression: str) -> Any:
-        return self.driver.execute_script(f"return {expression}")
+        # As a function: the page's own policy forbids evaluating texts.
+        return self.page.evaluate(f"() => ({expression})")
 
     def wait(self, expression: str) -> None:
         """Until an expression is true."""
-        WebDriverWait(self.driver, SECONDS).until(lambda _: self.ask(expression), expression)
+        self.page.wait_for_function(f"() => ({expression})")
 
     def problems(self) -> list[str]:
-        """Errors and warnings of the console so far."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        """Errors and warnings of the console since they were last asked for."""
+        found, self._problems = self._problems, []
+        return found
 
     def requests(self) -> list[str]:
-        """Addresses that were asked for so far."""
-        messages = [
-            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
-        ]
-        return [
-            message["params"]["request"]["url"]
-            for message in messages
-            if message["method"] == "Network.requestWillBeSent"
-        ]
+        """Addresses that were asked for since they were last asked for."""
+        found, self._requests = self._requests, []
+        return found
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    chromedriver = shutil.which("chromedriver")
-    if chromium is None or chromedriver is None:
-        missing = "chromium and chromedriver are needed to open the report"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for flag in FLAGS:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
-    try:
-        yield Browser(driver)
-    finally:
-        driver.quit()
+def chrome() -> Iterator[playwright.Browser]:
+    path = chromium()
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chrome: playwright.Browser) -> Iterator[Browser]:
+    page = chrome.new_page()
+    yield Browser(page)
+    page.close()
 
 
 @pytest.fixture(scope="session")

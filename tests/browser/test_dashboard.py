@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from browser.pages import FLAGS, chromium, shown, visited
+from browser.pages import shown, visited
 from helpers import run_mbnas, tiny_space
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from unit.report.fakes import every_status, searched
 
 from mbnas.data import load_data
@@ -29,15 +29,6 @@ from mbnas.search.watched import WatchedStudy
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 from browser.conftest import Browser
-from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from unit.report.fakes import every_status, numbered, with_trials
 
 from mbnas.report import write_report
@@ -51,22 +48,21 @@ def test_plots_are_drawn_from_this_file_alone(browser: Browser, report: Path) ->
 
 def test_pointing_at_a_network_says_what_it_is(browser: Browser, report: Path) -> None:
     browser.open(report)
-    front = browser.driver.find_element(By.ID, "front")
     browser.ask("document.getElementById('front').scrollIntoView()")
     spot = browser.ask(
         "(() => { const f = document.getElementById('front'), l = f._fullLayout,"
         " t = f._fullData.find(t => t.meta === 'front'), r = f.getBoundingClientRect();"
-        " return [l.xaxis._offset + l.xaxis.d2p(t.x[0]) - r.width / 2,"
-        " l.yaxis._offset + l.yaxis.d2p(t.y[0]) - r.height / 2, t.customdata[0]]; })()"
+        " return [l.xaxis._offset + l.xaxis.d2p(t.x[0]) + r.x,"
+        " l.yaxis._offset + l.yaxis.d2p(t.y[0]) + r.y, t.customdata[0]]; })()"
     )
-    ActionChains(browser.driver).move_to_element_with_offset(front, spot[0], spot[1]).perform()
+    browser.page.mouse.move(spot[0], spot[1])
     browser.wait("document.querySelector('#front .hovertext') !== null")
     shown = browser.ask("document.querySelector('#front .hovertext').textContent")
     assert f"trial {spot[2]}" in shown
     assert "accuracy" in shown
-    ActionChains(browser.driver).click().perform()
+    browser.page.mouse.click(spot[0], spot[1])
     browser.wait("!document.getElementById('picked').hidden")
-    kept = browser.driver.find_element(By.ID, "picked").text
+    kept = browser.text("#picked")
     assert f"trial {spot[2]}" in kept
     assert "stem" in kept
     assert browser.problems() == []
@@ -75,7 +71,6 @@ def test_pointing_at_a_network_says_what_it_is(browser: Browser, report: Path) -
 def test_a_click_off_the_front_shows_what_is_known(browser: Browser, large_report: Path) -> None:
     browser.open(large_report)
     texts = browser.ask("JSON.parse(document.getElementById('front-texts').textContent)")
-    picked = browser.driver.find_element(By.ID, "picked")
     # The first trial that is told at length, and the first that is not.
     for told in (True, False):
         clicked = browser.ask(
@@ -89,24 +84,21 @@ def test_a_click_off_the_front_shows_what_is_known(browser: Browser, large_repor
             " return t.customdata[at]; } })()"
         )
         assert (str(clicked) in texts) == told
-        assert f"trial {clicked} " in picked.text
-        assert "parameters" in picked.text
-        assert ("stem" in picked.text) == told
+        assert f"trial {clicked} " in browser.text("#picked")
+        assert "parameters" in browser.text("#picked")
+        assert ("stem" in browser.text("#picked")) == told
     assert browser.ask("document.querySelectorAll('#time .point').length") > 2
     assert browser.problems() == []
 
 
 def test_the_front_is_walked_by_keyboard(browser: Browser, report: Path) -> None:
     browser.open(report)
-    front = browser.driver.find_element(By.ID, "front")
     trials = browser.ask(MEMBERS)
-    picked = browser.driver.find_element(By.ID, "picked")
-    for key, trial in ((Keys.ARROW_RIGHT, 0), (Keys.ARROW_RIGHT, 1), (Keys.ARROW_LEFT, 0)):
-        front.send_keys(key)
-        assert f"trial {trials[trial]} ·" in picked.text
-    button = browser.driver.find_element(By.CSS_SELECTOR, f"[data-trial='{trials[-1]}'][type]")
-    button.send_keys(Keys.ENTER)
-    assert f"trial {trials[-1]} ·" in picked.text
+    for key, trial in (("ArrowRight", 0), ("ArrowRight", 1), ("ArrowLeft", 0)):
+        browser.page.press("#front", key)
+        assert f"trial {trials[trial]} ·" in browser.text("#picked")
+    browser.page.press(f"[data-trial='{trials[-1]}'][type]", "Enter")
+    assert f"trial {trials[-1]} ·" in browser.text("#picked")
     assert browser.problems() == []
 
 
@@ -125,8 +117,7 @@ def test_dark_and_light_follow_the_reader_at_once(browser: Browser, report: Path
 
 def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, report: Path) -> None:
     browser.open(report, width=390)
-    for element in browser.driver.find_elements(By.TAG_NAME, "details"):
-        browser.driver.execute_script("arguments[0].open = true", element)
+    browser.ask("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     for width in (390, 320):
         browser.resize(width)
         browser.wait(f"document.querySelector('#front .main-svg').clientWidth < {width}")
@@ -138,5 +129,5 @@ def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, report: Path) 
 
 def test_an_empty_study_is_a_clear_page(browser: Browser, empty_report: Path) -> None:
     browser.open(empty_report)
-    assert "No trials yet" in browser.driver.find_element(By.TAG_NAME, "main").text
+    assert "No trials yet" in browser.text("main")
     assert browser.problems() == []
