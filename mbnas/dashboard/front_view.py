@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ from mbnas.errors import StudyError
 from mbnas.report.captions import front_caption
 from mbnas.report.document import tile
 from mbnas.report.facts import summary
-from mbnas.report.figures.front import MANY, Axes, front_figure
+from mbnas.report.figures.front import MANY, Axes, Window, front_figure
 from mbnas.report.groups import value_of
 from mbnas.report.words import QUANTITIES, amount, escaped
 from mbnas.search import Study, knee
@@ -35,6 +36,7 @@ from mbnas.search import Study, knee
 QUALITIES = ("accuracy", "balanced_accuracy")
 _LOGS = [{"label": "log x", "value": "x"}, {"label": "log y", "value": "y"}]
 STEPS = 400
+_PARTED = " Of marks that would lie on one another, one is drawn; a zoom parts them."
 
 
 def layout(study: Study | None, beside: Component) -> Component:
@@ -66,7 +68,7 @@ def layout(study: Study | None, beside: Component) -> Component:
         ],
         className="budget",
     )
-    stores = [dcc.Store(id="walked"), dcc.Store(id="marks", data=[])]
+    stores = [dcc.Store(id="walked"), dcc.Store(id="marks", data=[]), dcc.Store(id="window")]
     said = html_place("front-said")
     plot = panel("front-plot", "The front", controls, walk, budget, said)
     both = html.Div([plot, beside], className="two")
@@ -95,12 +97,34 @@ def register(app: Dash, shown: ShownStudies) -> None:
         Input("x-axis", "value"),
         Input("y-axis", "value"),
         Input("logs", "value"),
+        Input("window", "data"),
     )
-    def drawn(_: Any, name: str, x: str, y: str, logs: list[str]) -> tuple[Any, str, str]:
+    def drawn(
+        _: Any, name: str, x: str, y: str, logs: list[str], window: dict[str, Any] | None
+    ) -> tuple[Any, str, str]:
         study = shown.known(name)
         if x not in QUANTITIES or y not in QUANTITIES:
             raise PreventUpdate
-        return _drawn(study, x, y, logs)
+        return _drawn(study, x, y, logs, Window(**(window or {})))
+
+    @app.callback(
+        Output("window", "data"),
+        Input("front", "relayoutData"),
+        Input("x-axis", "value"),
+        Input("y-axis", "value"),
+        Input("logs", "value"),
+        Input("study", "value"),
+        State("window", "data"),
+        prevent_initial_call=True,
+    )
+    def looked_at(moved: Any, *given: Any) -> dict[str, Any] | None:
+        name, now = given[-2], given[-1]
+        if len(shown.known(name).trials) <= MANY:  # every mark is there already
+            raise PreventUpdate
+        found = _window(moved) if ctx.triggered_id == "front" else None
+        if found == now or (found is None and now is None):
+            raise PreventUpdate
+        return found
 
     @app.callback(
         Output("budget", "min"),
@@ -167,14 +191,41 @@ def register(app: Dash, shown: ShownStudies) -> None:
     )
 
 
-def _drawn(study: Study, x: str, y: str, logs: Sequence[str]) -> tuple[Any, str, str]:
+def _drawn(
+    study: Study, x: str, y: str, logs: Sequence[str], window: Window
+) -> tuple[Any, str, str]:
     """The plot, the figures above it, and how to read it."""
     axes = Axes(x, y, True if "x" in logs else None, "y" in logs)
-    figure = front_figure(study, axes, words=len(study.trials) <= MANY)
+    many = len(study.trials) > MANY
+    figure = front_figure(study, axes, window if many else None)
     figure.update_layout(uirevision=f"{study.folder.path} {x} {y} {logs}")
     tiles = "".join(tile(one.term, one.lines[0], one.lines[-1]) for one in summary(study))
-    caption = f"<p class='hint'>{escaped(front_caption(study, axes))}</p>"
+    said = front_caption(study, axes) + (_PARTED if many else "")
+    caption = f"<p class='hint'>{escaped(said)}</p>"
     return sent(figure), f'<dl class="tiles">{tiles}</dl>', caption
+
+
+def _window(moved: Any) -> dict[str, Any] | None:
+    """The part of the plane that a zoom came to; None for all of it.
+
+    Raises:
+        PreventUpdate: it was something else that changed.
+    """
+    moved = moved or {}
+    if moved.get("xaxis.autorange") or moved.get("yaxis.autorange"):
+        return None
+    ends = {
+        axis: (moved.get(f"{axis}axis.range[0]"), moved.get(f"{axis}axis.range[1]"))
+        for axis in ("x", "y")
+    }
+    found = {axis: pair for axis, pair in ends.items() if all(map(_is_number, pair))}
+    if not found:
+        raise PreventUpdate
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _own_axes(study: Study | None) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from mbnas.dashboard.parts import draws, figure_place, html_place, labelled, pan
 from mbnas.dashboard.shown import ShownStudies
 from mbnas.report import captions
 from mbnas.report.figures import choices_figure, curves_figure, front_figure, hypervolume_figure
-from mbnas.report.figures.front import MANY
+from mbnas.report.figures.front import MANY, Window
 from mbnas.report.figures.importance import importance_figure
 from mbnas.report.figures.parallel import parallel_figure
 from mbnas.report.figures.time import time_figure
@@ -111,7 +111,7 @@ def register(app: Dash, shown: ShownStudies) -> None:
         study = _study_in_view(shown, name, view)
         trials = [trial for trial in study.trials if trial.number <= number]
         before = Study(study.folder, study.record, study.space, trials)
-        return sent(front_figure(before, words=len(trials) <= MANY))
+        return sent(front_figure(before, window=Window() if len(trials) > MANY else None))
 
 
 def hint_html(text: str) -> str:

@@ -72,10 +72,10 @@ class Visit:
         self.page.click(f"#{dropdown}")
         self.page.get_by_role("option", name=label, exact=True).click()
 
-    def click_trial(self, number: int) -> None:
-        """Clicks a trial's mark in the front."""
+    def place(self, number: int) -> list[float]:
+        """Where a trial's mark stands on the screen."""
         self.page.locator("#front").scroll_into_view_if_needed()
-        spot = self.ask(
+        spot: list[float] | None = self.ask(
             """number => {
               const plot = document.querySelector('#front .js-plotly-plot');
               const layout = plot._fullLayout, box = plot.getBoundingClientRect();
@@ -90,6 +90,11 @@ class Visit:
             number,
         )
         assert spot is not None, f"trial {number} is not in the plot"
+        return spot
+
+    def click_trial(self, number: int) -> None:
+        """Clicks a trial's mark in the front."""
+        spot = self.place(number)
         self.page.mouse.move(*spot)
         self.page.wait_for_selector("#front .hovertext")
         self.page.mouse.click(*spot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -362,3 +363,35 @@ def test_the_command_serves_until_it_is_interrupted(
             visit.drawn()
         process.send_signal(2)
         assert process.wait(30) == 0
+
+
+def test_a_zoom_into_thousands_parts_what_lay_on_one_another(
+    chrome: Browser, study: Study, members: list[int], tmp_path: Path
+) -> None:
+    folder = tmp_path / "thousands"
+    shutil.copytree(study.folder.path, folder)
+    there = folder / "trials" / f"{members[-1]:05d}" / "result.json"
+    record = json.loads(there.read_text())
+    rng = random.Random(0)
+    for number in range(60, 1500):
+        accuracy = rng.uniform(0.5, 0.52)
+        record |= {"number": number, "accuracy": accuracy, "status": "trained", "reason": None}
+        (folder / "trials" / f"{number:05d}").mkdir()
+        (folder / "trials" / f"{number:05d}" / "result.json").write_text(json.dumps(record))
+    with shown(folder) as address, visited(chrome, address) as visit:
+        visit.drawn()
+        visit.see("#front", "dominated (1,4")
+        count = (
+            "() => document.querySelector('#front .js-plotly-plot')._fullData"
+            ".find(t => t.meta === 'dominated').x.length"
+        )
+        before = visit.ask(count)
+        assert before < 300
+        spot = visit.place(60)
+        visit.page.mouse.move(spot[0] - 60, spot[1] - 40)
+        visit.page.mouse.down()
+        visit.page.mouse.move(spot[0] + 60, spot[1] + 40, steps=4)
+        visit.page.mouse.up()
+        visit.until(f"before => ({count})() > before", before)
+        visit.page.click("#front [data-title='Autoscale']")
+        visit.until(f"before => ({count})() === before", before)

@@ -10,14 +10,15 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from mbnas.report.figures.plane import Axes, Numbers, draw_limits, laid_out
+from mbnas.report.figures.crowd import Window, parted
+from mbnas.report.figures.plane import Axes, Numbers, draw_limits, is_log, laid_out
 from mbnas.report.groups import brief, groups, near_front, seen_accuracy, value_of
 from mbnas.report.style import INK, MARKS, Group, new_figure, say
 from mbnas.report.words import QUANTITIES
 from mbnas.search import Study, Trial, knee
 from mbnas.search.objectives import QUALITIES
 
-__all__ = ["MANY", "Axes", "front_figure"]
+__all__ = ["MANY", "Axes", "Window", "front_figure"]
 
 EMPTY_HEIGHT = 250
 MANY = 1_000
@@ -43,7 +44,7 @@ class _Place:
         return self.axes == ("x", "y")
 
 
-def front_figure(study: Study, axes: Axes | None = None, *, words: bool = True) -> go.Figure:
+def front_figure(study: Study, axes: Axes | None = None, window: Window | None = None) -> go.Figure:
     """Every evaluated trial once: by two quantities, or in a strip below if it has not both.
 
     The strip has a lane for each way to end; a trial for which the quantity across is not known
@@ -54,8 +55,8 @@ def front_figure(study: Study, axes: Axes | None = None, *, words: bool = True) 
     Args:
         study: The study.
         axes: What is across and up; by default the cost and the accuracy searched for.
-        words: Whether a mark that is pointed at says more than its number and its place; of many
-            trials, this is most of the figure and of the time to make it.
+        window: For a live page with thousands of trials: of marks that would lie on one another
+            when this is looked at, one is drawn, and marks tell their number and place alone.
     """
     goals = study.record.goals
     axes = axes or Axes.of(goals)
@@ -64,25 +65,29 @@ def front_figure(study: Study, axes: Axes | None = None, *, words: bool = True) 
         return say(new_figure(EMPTY_HEIGHT), "no trial has finished yet")
     x = {group: _values(trials, axes.x) for group, trials in found.items()}
     y = {group: _values(trials, axes.y) for group, trials in found.items()}
+    every = [trial for trials in found.values() for trial in trials]
+    values = np.concatenate(list(x.values()))
     lanes = [group for group in found if np.isnan(x[group] + y[group]).any()]
     places = {
         group: list(_places(trials, x[group], y[group], _lane(group, lanes)))
         for group, trials in found.items()
     }
     used = {place.axes for parts in places.values() for place in parts}
-    figure = laid_out(axes, np.concatenate(list(x.values())), lanes, used)
-    every = [trial for trials in found.values() for trial in trials]
+    figure = laid_out(axes, values, lanes, used)
     if len(every) > MANY:
         _add_neighbours_intervals(figure, study, axes)
     # Drawn from the least to the most important, so that the front lies on top.
     for group in reversed(places):
         named = f"{MARKS[group].name} ({len(found[group]):,})"
-        for at, place in enumerate(places[group]):
-            trace = _points(group, place, named)
-            if words:
+        for at, whole in enumerate(places[group]):
+            place = whole
+            if window is not None and group != "front":
+                place = _thinned(whole, window, is_log(axes, values), axes.log_y)
+            trace = _points(group, place, named, crowded=len(whole.trials) > CROWDED)
+            if window is None:
                 trace.update(_said(group, place.trials))
-            if not words or (place.is_above and not axes.are_of(goals)):
-                trace["hovertemplate"] = _hover(axes, place, group, words=words)
+            if window is not None or (place.is_above and not axes.are_of(goals)):
+                trace["hovertemplate"] = _hover(axes, place, group, words=window is None)
             if place.is_above and group == "front" and axes.are_of(goals):
                 trace.update(_JOINED)
             if place.is_above and (group == "front" or len(every) <= MANY):
@@ -125,6 +130,18 @@ def _places(trials: Sequence[Trial], x: Numbers, y: Numbers, lane: int) -> Itera
         )
 
 
+def _thinned(place: _Place, window: Window, log_x: bool, log_y: bool) -> _Place:
+    """What of it can be told apart in a window."""
+    across = place.axes[0] == "x"
+    x = np.log10(place.x) if across and log_x else place.x
+    y = np.log10(place.y) if place.is_above and log_y else place.y
+    seen = Window(window.x if across else None, window.y if place.is_above else None)
+    kept = parted(x, y, seen)
+    return _Place(
+        list(compress(place.trials, kept.tolist())), place.x[kept], place.y[kept], place.axes
+    )
+
+
 def _same(lane: int, mask: NDArray[np.bool_]) -> Numbers:
     return np.full(int(mask.sum()), lane, dtype=np.int8)
 
@@ -146,9 +163,8 @@ _JOINED: Mapping[str, object] = {
 }
 
 
-def _points(group: Group, place: _Place, name: str) -> dict[str, object]:
+def _points(group: Group, place: _Place, name: str, *, crowded: bool) -> dict[str, object]:
     mark = MARKS[group]
-    crowded = len(place.trials) > CROWDED
     return {
         "name": name,
         "meta": group,

@@ -48,6 +48,11 @@ class Axes:
         return (self.x, self.y) == (goals.cost, goals.quality)
 
 
+def is_log(axes: Axes, values: Numbers) -> bool:
+    """Whether the axis across is logarithmic, given all values on it."""
+    return _is_wide(axes.x, values) if axes.log_x is None else axes.log_x
+
+
 def laid_out(
     axes: Axes, values: Numbers, lanes: Sequence[Group], used: set[tuple[str, str]]
 ) -> go.Figure:
@@ -64,8 +69,7 @@ def laid_out(
     margin = figure.layout.margin
     strip = LANE * len(lanes) / (figure.layout.height - margin.t - margin.b) if above else 1.0
     end = 0.9 if column else 1.0
-    log_x = _is_wide(axes.x, values) if axes.log_x is None else axes.log_x
-    across = _axis(axes.x, log_x)
+    across = _axis(axes.x, is_log(axes, values))
     layout = {
         "xaxis": {**across, "domain": [0, end], "anchor": "y2" if lanes else "y"},
         "legend": {"traceorder": "reversed"},
