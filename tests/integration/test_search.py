@@ -389,6 +389,10 @@ def test_damaged_studies_are_said_to_be(tmp_path: Path) -> None:
     for side in ("-wal", "-shm"):
         Path(f"{study.folder.database}{side}").unlink(missing_ok=True)
     with pytest.raises(StudyError, match=r"study\.db: not a study of Optuna's"):
+        fake_search(tmp_path / "study").run(trials=2)
+    assert len(open_study(tmp_path / "study").trials) == 1, "its files are all that is read"
+    (study.folder.trial_folder(0) / "result.json").write_text("{}")
+    with pytest.raises(StudyError, match=r"00000/result\.json: damaged at"):
         open_study(tmp_path / "study")
 
 
