@@ -29,11 +29,11 @@ from mbnas.report.captions import front_caption
 from mbnas.report.document import tile
 from mbnas.report.facts import summary
 from mbnas.report.figures.front import MANY, Axes, Window, front_figure
-from mbnas.report.groups import value_of
+from mbnas.report.groups import seen_accuracy, value_of
 from mbnas.report.words import QUANTITIES, amount, escaped
 from mbnas.search import Study, knee
+from mbnas.search.objectives import QUALITIES
 
-QUALITIES = ("accuracy", "balanced_accuracy")
 _LOGS = [{"label": "log x", "value": "x"}, {"label": "log y", "value": "y"}]
 STEPS = 400
 _PARTED = " Of marks that would lie on one another, one is drawn; a zoom parts them."
@@ -241,7 +241,10 @@ def _marks(study: Study, number: int, kind: str, x: str, y: str) -> list[dict[st
         trial = study.trial(number)
     except StudyError:
         return []
-    place = value_of(trial, x), value_of(trial, y)
+    place = [
+        seen_accuracy(trial, axis) if axis in QUALITIES else value_of(trial, axis)
+        for axis in (x, y)
+    ]
     if None in place:
         return []
     return [{"x": place[0], "y": place[1], "kind": kind, "trial": number}]
