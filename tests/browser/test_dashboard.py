@@ -261,6 +261,7 @@ def test_a_running_search_is_followed_paused_and_stopped(chrome: Browser, tmp_pa
             visit.until(evaluated, 13)
             visit.see("#state", "searching")
             visit.page.click("#stop")
+            visit.see("#state", "stopping")
             allow(2)
             visit.see("#state", "no search is running")
         assert len(open_study(folder).trials) < 40
