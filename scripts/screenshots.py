@@ -61,6 +61,8 @@ def pictures(
     page.wait_for_timeout(SETTLE_MS)
     page.click("#pin")
     page.wait_for_timeout(SETTLE_MS)
+    page.evaluate("() => window.scrollTo(0, 0)")
+    page.wait_for_timeout(SETTLE_MS)
     page.screenshot(path=out / f"first-{look}.png")
     taken(page, out / f"network-{look}.png")
     for view, label in VIEWS.items():

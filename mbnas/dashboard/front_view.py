@@ -36,6 +36,7 @@ from mbnas.search.objectives import QUALITIES
 
 _LOGS = [{"label": "log x", "value": "x"}, {"label": "log y", "value": "y"}]
 STEPS = 400
+_MARKED = " A large ring is around what is opened, a square around what is pinned."
 _PARTED = " Of marks that would lie on one another, one is drawn; a zoom parts them."
 
 
@@ -200,7 +201,7 @@ def _drawn(
     figure = front_figure(study, axes, window if many else None)
     figure.update_layout(uirevision=f"{study.folder.path} {x} {y} {logs}")
     tiles = "".join(tile(one.term, one.lines[0], one.lines[-1]) for one in summary(study))
-    said = front_caption(study, axes) + (_PARTED if many else "")
+    said = front_caption(study, axes) + _MARKED + (_PARTED if many else "")
     caption = f"<p class='hint'>{escaped(said)}</p>"
     return sent(figure), f'<dl class="tiles">{tiles}</dl>', caption
 

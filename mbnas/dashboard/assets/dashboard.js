@@ -53,7 +53,6 @@
         name: "overlay", type: kind === "opened" ? "circle" : "rect", line,
         xsizemode: "pixel", ysizemode: "pixel", xanchor: x, yanchor: y,
         x0: -half, x1: half, y0: -half, y1: half,
-        label: { text: kind, textposition: "top center", font: { size: 10, color: ink } },
       };
     });
     if (hasBudget && budget) {
