@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import webbrowser
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.no_browser:
             webbrowser.open(address)
 
-    with reading:
+    # Ctrl-C is how it ends.
+    with reading, contextlib.suppress(KeyboardInterrupt):
         serve_dashboard(
             arguments.studies,
             host=arguments.host,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
@@ -77,5 +75,5 @@ def without(graph: Graph, removed: int) -> Graph:
             places[at] = places[node.inputs[0]]
             continue
         places[at] = len(nodes)
-        nodes.append(replace(node, inputs=tuple(places[source] for source in node.inputs)))
+        nodes.append(node._replace(inputs=tuple(places[source] for source in node.inputs)))
     return Graph(tuple(nodes))
