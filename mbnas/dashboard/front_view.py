@@ -79,6 +79,13 @@ def layout(study: Study | None, beside: Component) -> Component:
 def register(app: Dash, shown: ShownStudies) -> None:
     """Declares the view's callbacks."""
     puts(app, "tiles", "front-said", "budget-said")
+    _draws(app, shown)
+    _budgets(app, shown)
+    _marks_over(app, shown)
+
+
+def _draws(app: Dash, shown: ShownStudies) -> None:
+    """The plot on its axes, live, and as close as it is looked at."""
 
     @app.callback(
         Output("x-axis", "value"),
@@ -127,6 +134,10 @@ def register(app: Dash, shown: ShownStudies) -> None:
             raise PreventUpdate
         return found
 
+
+def _budgets(app: Dash, shown: ShownStudies) -> None:
+    """The slider, and what it buys."""
+
     @app.callback(
         Output("budget", "min"),
         Output("budget", "max"),
@@ -161,6 +172,10 @@ def register(app: Dash, shown: ShownStudies) -> None:
         goals = study.record.goals
         found = offer(study.front, goals, value or 0.0)
         return f"<p>{escaped(offer_said(found, goals, value or 0.0))}</p>"
+
+
+def _marks_over(app: Dash, shown: ShownStudies) -> None:
+    """The budget's line and the rings, drawn over the plot."""
 
     @app.callback(
         Output("marks", "data"),

@@ -92,6 +92,13 @@ def register(app: Dash, shown: ShownStudies) -> None:
     """Declares the view's callbacks."""
     puts(app, "network-page", "comparison", "export-said")
     draws(app, "curve", "latency", "stages")
+    _opens(app, shown)
+    _shows(app, shown)
+    _pins(app, shown)
+
+
+def _opens(app: Dash, shown: ShownStudies) -> None:
+    """Which network is open: by a click, a key, a button or the address."""
 
     @app.callback(
         Output("opened", "data"),
@@ -147,6 +154,10 @@ def register(app: Dash, shown: ShownStudies) -> None:
             raise PreventUpdate
         return wanted
 
+
+def _shows(app: Dash, shown: ShownStudies) -> None:
+    """What is said of the network that is open."""
+
     @app.callback(
         Output("network-page-html", "data"),
         Output("curve-figure", "data"),
@@ -184,6 +195,10 @@ def register(app: Dash, shown: ShownStudies) -> None:
         content = to_onnx(trial.architecture.lower(len(study.record.data.classes)))
         operators = OrtLatencyMeter(study.record.threads).profile(content)
         return sent(profile_figure(f"trial {trial.number}", operators))
+
+
+def _pins(app: Dash, shown: ShownStudies) -> None:
+    """Two networks side by side."""
 
     @app.callback(
         Output("pinned", "data"),
