@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mbnas.report.words import escaped, plural
+from mbnas.report.words import escaped, plural, span
 from mbnas.search import Study, is_paid
 from mbnas.search.steering import Progress
 
@@ -23,15 +23,8 @@ def state_line(study: Study | None, progress: Progress | None) -> str:
     wanted = "" if progress.trials is None else f" of {progress.trials:,}"
     parts = [f"<b>{_SAID.get(progress.state, progress.state)}</b>", f"{done:,}{wanted} evaluated"]
     if progress.seconds_left is not None and progress.state == "searching":
-        parts.append(f"about {duration(progress.seconds_left)} left")
+        parts.append(f"about {span(progress.seconds_left)} left")
     for one in progress.in_evaluation:
         epoch = "being measured" if one.epoch is None else f"epoch {one.epoch} of {one.epochs}"
         parts.append(f"trial {one.number}: {epoch}")
     return f"<p>{' · '.join([parts[0], *map(escaped, parts[1:])])}</p>"
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 min` or `3.5 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
