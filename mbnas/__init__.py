@@ -59,6 +59,8 @@ if TYPE_CHECKING:
         resume_search,
         stop_search,
     )
+    from mbnas.search.copying import copy_study
+    from mbnas.search.pruning import Freed, prune_study
     from mbnas.space import SearchSpace, load_space, make_space
     from mbnas.training.recipe import Recipe
     from mbnas.training.recipe_file import load_recipe
@@ -110,6 +112,8 @@ _ROOMS = {
         "resume_search",
         "stop_search",
     ),
+    "mbnas.search.copying": ("copy_study",),
+    "mbnas.search.pruning": ("Freed", "prune_study"),
     "mbnas.space": ("SearchSpace", "load_space", "make_space"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -124,6 +128,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "ExportError",
+    "Freed",
     "Fusion",
     "Head",
     "Latency",
@@ -145,6 +150,7 @@ __all__ = [
     "audit",
     "build",
     "calibrate",
+    "copy_study",
     "costs",
     "export",
     "find_calibration",
@@ -161,6 +167,7 @@ __all__ = [
     "open_study",
     "pause_search",
     "pick",
+    "prune_study",
     "reference",
     "resume_search",
     "stop_search",

@@ -32,7 +32,7 @@ class FakeTrainer:
         self,
         epochs: int = 3,
         seconds_per_epoch: float = 0.0,
-        before: Callable[[Architecture], None] = lambda _: None,
+        before: Callable[[Architecture], None] | None = None,
     ) -> None:
         self._epochs = epochs
         self.seconds_per_epoch = seconds_per_epoch
@@ -58,7 +58,7 @@ class FakeTrainer:
         """A curve without weights; a checkpoint holds the number of the last epoch."""
         architecture, checkpoint = assignment.architecture, assignment.checkpoint
         done = _epochs_in(checkpoint, architecture)
-        if not done:
+        if not done and self.before is not None:
             self.before(architecture)
         for epoch in range(done + 1, min(self.epochs, assignment.until or self.epochs) + 1):
             on_step()

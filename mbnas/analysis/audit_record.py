@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mbnas.data import Dataset
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
-from mbnas.search.folder import held_folder
+from mbnas.search.holder import held_folder
 from mbnas.search.objectives import QUALITIES
 from mbnas.search.record import package_versions
 from mbnas.space import SearchSpace

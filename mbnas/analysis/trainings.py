@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mbnas.engine import Engine, Failed, Measured, Outcome, Train, Trained
+from mbnas.engine import Engine, Failed, LaidDown, Measured, Outcome, Train, Trained
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
 from mbnas.network import Architecture
@@ -149,5 +149,5 @@ def _ended(wanted: Wanted, outcome: Outcome) -> Done:
             return Done(
                 id=name, seed=seed, curve=(), seconds=outcome.seconds, failure=outcome.reason
             )
-        case Measured():
-            raise TypeError("nothing was to be measured")
+        case Measured() | LaidDown():
+            raise TypeError("nothing was to be measured or laid down")

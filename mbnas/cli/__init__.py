@@ -25,6 +25,8 @@ VERBS = {
     "report": "write a study's report, one HTML file",
     "dashboard": "look at searches while they run, compare networks, steer, take one home",
     "export": "take a network home: ONNX, weights, architecture, card",
+    "study": "copy a study to another place or database, or free the disk of what it needs not",
+    "doctor": "look at this machine, and what a search would use: what is wrong, and its mend",
 }
 _EPILOG = """\
 examples:

@@ -31,6 +31,7 @@ _RESUMED = "resumed: the search goes on"
 _STOPPED = (
     "stopping: no new network begins, what is in evaluation ends; the same command goes on later"
 )
+_INTERRUPTED = "interrupted: what is trained ends its epoch; Ctrl-C again ends at once"
 
 
 @contextlib.contextmanager
@@ -73,6 +74,10 @@ class _Lines(Observer):
     def limit_checked(self, found: Feasibility) -> None:
         self.console.print(limit_said(found), highlight=False, soft_wrap=True)
 
+    def study_recovered(self, trials: int) -> None:
+        if trials:
+            self.console.print(_recovered(trials), highlight=False, soft_wrap=True)
+
     def search_began(self, found: Found, snapshot: Snapshot) -> None:  # noqa: ARG002
         if found.finished or found.broken_off or found.enqueued:
             self.console.print(_found(found), highlight=False)
@@ -97,6 +102,9 @@ class _Lines(Observer):
 
     def search_stopped(self) -> None:
         self._steered(_STOPPED)
+
+    def search_interrupted(self) -> None:
+        self._steered(_INTERRUPTED)
 
     def _steered(self, said: str) -> None:
         self.console.print(said, highlight=False, soft_wrap=True)
@@ -137,6 +145,10 @@ class _Display(Observer):
     def limit_checked(self, found: Feasibility) -> None:
         self.console.print(limit_said(found), highlight=False)
 
+    def study_recovered(self, trials: int) -> None:
+        if trials:
+            self.console.print(_recovered(trials), highlight=False)
+
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
         if found.finished or found.broken_off or found.enqueued:
             self.console.print(_found(found), highlight=False)
@@ -167,6 +179,9 @@ class _Display(Observer):
 
     def search_stopped(self) -> None:
         self._steered(_STOPPED, note="stopping")
+
+    def search_interrupted(self) -> None:
+        self._steered(_INTERRUPTED, note="interrupted")
 
     def _steered(self, said: str, note: str) -> None:
         self.console.print(said, highlight=False)
@@ -204,6 +219,13 @@ def _front(snapshot: Snapshot) -> Table:
 
 def _used_up(repeats: int) -> str:
     return f"no new network to be found (the last {repeats} proposals were known): the search ends"
+
+
+def _recovered(trials: int) -> str:
+    return (
+        f"{trials} trials stood otherwise in the database than in trials/, as after a power"
+        " failure: set right"
+    )
 
 
 def _found(found: Found) -> str:

@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     budget = parser.add_argument_group("budget (default 40 trials)")
     budget.add_argument("--trials", type=int, help="networks to evaluate in all")
     budget.add_argument("--budget", type=_seconds, metavar="TIME", help="such as 90s, 30m, 2h")
+    budget.add_argument(
+        "--epochs-total", type=int, metavar="N", help="epochs to train in all, of all networks"
+    )
     goals = parser.add_argument_group("goals")
     goals.add_argument(
         "--maximize",
@@ -93,12 +96,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STUDY",
         help="take over what another study of these images and recipe trained; may be repeated",
     )
+    _add_places(parser)
     parser.add_argument(
         "--dry-run",
         action="store_true",
         help="say what would run and about how long; write nothing",
     )
     parser.set_defaults(run=run)
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    """Where candidates are evaluated, and where the study is kept."""
+    places = parser.add_argument_group("engine and storage")
+    places.add_argument(
+        "--engine",
+        default="local",
+        metavar="ENGINE",
+        help="local: in this process; workers: processes of this machine, which use all its GPUs;"
+        " ray: a cluster (default local)",
+    )
+    places.add_argument(
+        "--address",
+        help="of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT (default: this machine alone)",
+    )
+    places.add_argument(
+        "--batch",
+        type=int,
+        metavar="N",
+        help="networks in evaluation at once; the search then depends on the seed and N, not on"
+        " who ends first (default with local: as many as there is room for)",
+    )
+    places.add_argument(
+        "--trial-timeout",
+        type=_seconds,
+        metavar="TIME",
+        help="after which the training of a network is given up",
+    )
+    places.add_argument(
+        "--storage",
+        metavar="URL",
+        help="of a database that Optuna opens, such as postgresql+psycopg://user@host/name"
+        " (default: a file in the study's folder; or the variable MBNAS_STORAGE)",
+    )
+    places.add_argument(
+        "--take-over",
+        action="store_true",
+        help="go on with a study whose search died on another machine",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -123,19 +167,30 @@ def run(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         predictor=_predictor(space, len(data.classes), arguments.threads),
         pack=arguments.pack,
+        engine=arguments.engine,
+        address=arguments.address,
+        batch=arguments.batch,
+        trial_seconds=arguments.trial_timeout,
+        storage=arguments.storage,
         warm_start=arguments.warm_start,
         start=dict(_start(text, space.resolutions[-1]) for text in arguments.start),
         reuse=arguments.reuse,
     )
     trials = arguments.trials
-    if trials is None and arguments.budget is None:
+    if trials is arguments.budget is arguments.epochs_total is None:
         trials = 40
     if arguments.dry_run:
         _dry_run(search, folder, trials, arguments.budget)
         return 0
     try:
         with progress(search.recipe.epochs) as observer:
-            study = search.run(trials, arguments.budget, observer)
+            study = search.run(
+                trials,
+                arguments.budget,
+                observer,
+                epochs=arguments.epochs_total,
+                take_over=arguments.take_over,
+            )
     except KeyboardInterrupt:
         print(f"stopped; nothing is lost. The same command goes on with {folder}")
         return INTERRUPTED

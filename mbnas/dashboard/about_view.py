@@ -48,7 +48,7 @@ def about(study: Study) -> str:
         (
             str(folder.path),
             f"report: mbnas report {folder.path}",
-            f"an ordinary Optuna study: sqlite:///{folder.database}",
+            f"an ordinary Optuna study: {study.storage}",
         ),
     )
     terms = "".join(

@@ -1,17 +1,33 @@
 """Where candidates are evaluated. An engine takes jobs and gives back outcomes, nothing more."""
 
 from mbnas.engine.beside import MeasuringProcess
-from mbnas.engine.jobs import Engine, Failed, Job, Measure, Measured, Outcome, Train, Trained
+from mbnas.engine.jobs import (
+    Engine,
+    Failed,
+    FailureKind,
+    Job,
+    LaidDown,
+    Measure,
+    Measured,
+    Outcome,
+    Train,
+    Trained,
+)
 from mbnas.engine.local import LocalEngine
-from mbnas.engine.make import make_engine, make_trainer
+from mbnas.engine.make import ENGINES, EngineName, check_engine, make_engine, make_trainer
 from mbnas.engine.packed import PackedEngine
 from mbnas.engine.work import TRIAL_FAILURES
+from mbnas.engine.workers import WorkersEngine
 
 __all__ = [
+    "ENGINES",
     "TRIAL_FAILURES",
     "Engine",
+    "EngineName",
     "Failed",
+    "FailureKind",
     "Job",
+    "LaidDown",
     "LocalEngine",
     "Measure",
     "Measured",
@@ -20,6 +36,8 @@ __all__ = [
     "PackedEngine",
     "Train",
     "Trained",
+    "WorkersEngine",
+    "check_engine",
     "make_engine",
     "make_trainer",
 ]

@@ -8,8 +8,11 @@ import signal
 import time
 import traceback
 from collections import deque
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
+from mbnas.engine.jobs import Failed, Measure, Measured
+from mbnas.engine.work import TRIAL_FAILURES, failed
 from mbnas.errors import MeasureError
 from mbnas.measure.cores import keep_to, reserved_cores, usable_cores, with_hyperthreads
 from mbnas.measure.latency import Latency, OrtLatencyMeter
@@ -40,6 +43,21 @@ class MeasuringProcess:
             keep_to(sorted(left) or self._cores)
         self._start()
 
+    @property
+    def threads(self) -> int:
+        """Threads of a measured network."""
+        return self._settings[0]
+
+    def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
+        """Latencies in the order given, one after the other.
+
+        Raises:
+            MeasureError: a network cannot be run, or the process died.
+        """
+        for architecture in architectures:
+            self.submit(architecture, classes)
+        return [self.result()[0] for _ in architectures]
+
     def submit(self, architecture: Architecture, classes: int) -> None:
         """Has a network measured; returns at once."""
         self._submitted.append((architecture, classes))
@@ -67,6 +85,14 @@ class MeasuringProcess:
             raise told
         latency, seconds = told
         return latency, seconds
+
+    def outcome(self, job: Measure) -> Measured | Failed:
+        """What came of a job, whose network was the first to be submitted of those not told yet."""
+        start = time.perf_counter()
+        try:
+            return Measured(job.trial, *self.result())
+        except TRIAL_FAILURES as error:
+            return failed(job, error, time.perf_counter() - start)
 
     def close(self) -> None:
         """Ends the process, and gives its cores back."""

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from mbnas.measure.latency import Latency
 from mbnas.network import Architecture
 from mbnas.training.trainer import Assignment, Epoch, Training
+
+FailureKind = Literal[
+    "out of memory", "non-finite", "timeout", "latency", "export", "parity", "data", "lost worker"
+]
+"""What goes wrong with one network and not with the search.
+
+latency: it cannot be timed. export: no ONNX file can be made of it. parity: the file does not
+compute what the module does. lost worker: the process or host that evaluated it died, twice.
+"""
+LOG_LINES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +32,17 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """Train a trial's network, to a rung or to the end."""
+    """Train a trial's network, to a rung or to the end.
+
+    Attributes:
+        trial: The trial's number.
+        assignment: What to train.
+        seconds: Time after which it is given up as failed; None gives it all it needs.
+    """
 
     trial: int
     assignment: Assignment
+    seconds: float | None = None
 
 
 Job = Measure | Train
@@ -59,19 +77,37 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A trial that cannot be finished, for a reason that does not stop the search."""
+    """A trial that cannot be finished, for a reason that does not stop the search.
+
+    Attributes:
+        trial: The trial's number.
+        kind: What went wrong.
+        reason: In words.
+        seconds: Time spent on this job.
+        log: The last lines that were written about it: a traceback, or what a process printed.
+    """
 
     trial: int
+    kind: FailureKind
     reason: str
     seconds: float
+    log: str = ""
 
     @classmethod
-    def of(cls, trial: int, error: Exception, seconds: float) -> Failed:
-        """With an error as the reason."""
-        return cls(trial, f"{type(error).__name__}: {error}", seconds)
+    def of(cls, trial: int, kind: FailureKind, error: Exception, seconds: float) -> Failed:
+        """With an error as the reason, and its traceback as the log."""
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        return cls(trial, kind, str(error), seconds, "\n".join(lines[-LOG_LINES:]))
 
 
-Outcome = Measured | Trained | Failed
+@dataclass(frozen=True, slots=True)
+class LaidDown:
+    """A job that a halted engine gave up; a checkpoint holds what was trained."""
+
+    trial: int
+
+
+Outcome = Measured | Trained | Failed | LaidDown
 
 
 class Engine(Protocol):
@@ -87,12 +123,24 @@ class Engine(Protocol):
         ...
 
     def wait(self, on_epoch: Callable[[int, Epoch], None]) -> Outcome:
-        """The next outcome; meanwhile `on_epoch` hears, by trial, of epochs that end.
+        """The outcome of a job that has ended, of whichever is first; each comes once.
 
         Called only while a submitted job is unfinished.
+
+        Args:
+            on_epoch: Hears meanwhile, by trial, of epochs that end; each is in the checkpoint
+                before it is heard of.
+        """
+        ...
+
+    def halt(self) -> None:
+        """Lays down what it works on, at the end of an epoch or a measurement, for good.
+
+        `wait` still gives an outcome for each job: `LaidDown`, of most. May be called in
+        `on_epoch` too.
         """
         ...
 
     def close(self) -> None:
-        """Gives back what it holds; unfinished jobs are lost."""
+        """Gives back what it holds; unfinished jobs are lost, but for their checkpoints."""
         ...

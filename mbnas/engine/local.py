@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 
 from mbnas.engine.beside import MeasuringProcess
-from mbnas.engine.jobs import Failed, Job, Measure, Measured, Outcome, Train
-from mbnas.engine.work import TRIAL_FAILURES, train
+from mbnas.engine.jobs import Job, LaidDown, Measure, Outcome, Train
+from mbnas.engine.work import evaluate
 from mbnas.measure.latency import LatencyMeter
 from mbnas.training.trainer import Epoch, Trainer
 
@@ -29,7 +28,7 @@ class LocalEngine:
     def __init__(
         self,
         trainer: Trainer,
-        meter: LatencyMeter | MeasuringProcess,
+        meter: LatencyMeter,
         classes: int,
         on_wait: Callable[[], None] = lambda: None,
     ) -> None:
@@ -39,6 +38,7 @@ class LocalEngine:
         self._on_wait = on_wait
         self._measurements: deque[Measure] = deque()
         self._trainings: deque[Train] = deque()
+        self._halted = False
 
     @property
     def capacity(self) -> int:
@@ -57,29 +57,37 @@ class LocalEngine:
     def wait(self, on_epoch: Callable[[int, Epoch], None]) -> Outcome:
         """Does the oldest training, or else the oldest measurement."""
         job: Job = self._trainings.popleft() if self._trainings else self._measurements.popleft()
-        start = time.perf_counter()
+        if self._halted:
+            return LaidDown(job.trial)
+
+        def heard(trial: int, epoch: Epoch) -> None:
+            on_epoch(trial, epoch)
+            if self._halted and epoch.epoch < self._trainer.epochs:
+                raise _HaltedError
+
+        if isinstance(job, Measure) and isinstance(self._meter, MeasuringProcess):
+            return self._meter.outcome(job)
         try:
-            match job:
-                case Measure():
-                    return self._measure(job, start)
-                case Train():
-                    return train(
-                        job,
-                        self._trainer,
-                        self._classes,
-                        on_epoch=on_epoch,
-                        on_wait=self._on_wait,
-                    )
-        except TRIAL_FAILURES as error:
-            return Failed.of(job.trial, error, time.perf_counter() - start)
+            return evaluate(
+                job,
+                self._trainer,
+                self._meter,
+                self._classes,
+                on_epoch=heard,
+                on_wait=self._on_wait,
+            )
+        except _HaltedError:
+            return LaidDown(job.trial)
+
+    def halt(self) -> None:
+        """Lays the training down that runs, at the end of its epoch; nothing else is begun."""
+        self._halted = True
 
     def close(self) -> None:
         """Ends the process beside, if there is one."""
         if isinstance(self._meter, MeasuringProcess):
             self._meter.close()
 
-    def _measure(self, job: Measure, start: float) -> Measured:
-        if isinstance(self._meter, MeasuringProcess):
-            return Measured(job.trial, *self._meter.result())
-        (latency,) = self._meter.measure([job.architecture], self._classes)
-        return Measured(job.trial, latency, time.perf_counter() - start)
+
+class _HaltedError(Exception):
+    """Ends a training whose engine is halted."""

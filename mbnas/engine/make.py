@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, get_args
 
 from mbnas.data import Dataset
-from mbnas.engine.beside import MeasuringProcess
 from mbnas.engine.jobs import Engine
 from mbnas.engine.local import LocalEngine
 from mbnas.engine.packed import PackedEngine
+from mbnas.engine.workers import WorkersEngine
+from mbnas.errors import StudyError
 from mbnas.measure.cores import usable_cores
 from mbnas.measure.latency import LatencyMeter
 from mbnas.training.recipe import Recipe
 from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Trainer
 
+EngineName = Literal["local", "workers", "ray"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 PACK_ON_GPU = 4
 MOST_ON_CPU = 4
 
@@ -50,25 +54,44 @@ def make_trainer(
     )
 
 
+def check_engine(name: str) -> EngineName:
+    """The name of an engine.
+
+    Raises:
+        StudyError: there is none of that name.
+    """
+    for known in ENGINES:
+        if name == known:
+            return known
+    raise StudyError(f'engine "{name}": unknown; engines are {", ".join(ENGINES)}')
+
+
 def make_engine(
+    name: EngineName,
     trainer: Trainer,
-    meter: LatencyMeter | MeasuringProcess,
+    meter: LatencyMeter,
     classes: int,
     pack: int | None = None,
     on_wait: Callable[[], None] = lambda: None,
 ) -> Engine:
-    """An engine in this process.
+    """An engine on this machine.
 
     Args:
+        name: `local`, in this process, or `workers`, in processes of their own.
         trainer: Trains networks.
         meter: Measures latencies, here or beside.
         classes: Number of classes of the data.
-        pack: Networks trained at once. None takes one for each core, at most four: two on a core
-            each are trained in three quarters of the time that they need in turns on two; and on a
-            GPU four.
+        pack: Networks trained at once, on GPUs on each. None takes one for each core, at most
+            four: two on a core each are trained in three quarters of the time that they need in
+            turns on two; and on a GPU four.
         on_wait: Called when another mbnas keeps a training from the cores for two seconds.
+
+    Raises:
+        StudyError: trainer or meter cannot be sent to another process.
     """
-    pack = pack or _usual_pack(trainer)
+    pack = pack or usual_pack(trainer)
+    if name == "workers":
+        return WorkersEngine(trainer, meter, classes, pack, on_wait)
     if pack == 1:
         return LocalEngine(trainer, meter, classes, on_wait)
     if isinstance(trainer, TorchTrainer):
@@ -76,7 +99,8 @@ def make_engine(
     return PackedEngine(trainer, meter, classes, pack, on_wait)
 
 
-def _usual_pack(trainer: Trainer) -> int:
+def usual_pack(trainer: Trainer) -> int:
+    """Networks trained at once on a device, where nobody says how many."""
     if not isinstance(trainer, TorchTrainer):
         return 1
     return min(MOST_ON_CPU, len(usable_cores())) if trainer.uses_cores else PACK_ON_GPU

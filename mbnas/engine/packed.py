@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
-import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from mbnas.engine.beside import MeasuringProcess
-from mbnas.engine.jobs import Failed, Job, Measure, Measured, Outcome, Train
+from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
 from mbnas.engine.room import WHOLE, Room
-from mbnas.engine.work import TRIAL_FAILURES, train
+from mbnas.engine.work import evaluate
 from mbnas.measure.latency import LatencyMeter
-from mbnas.training.trainer import Epoch, OutOfMemoryError, Trainer
+from mbnas.training.trainer import Epoch, Trainer
 
 USABLE = 0.8
 """Share of the device's free memory that trainings fill by their own estimate."""
@@ -26,9 +23,6 @@ class PackedEngine:
     One network of a few million MACs leaves most of a large GPU idle. As many run together as the
     memory holds by the trainer's estimate; one that meets a lack of memory all the same is trained
     again alone, from its checkpoint on.
-
-    Outcomes come in the order in which the jobs were submitted, so that what a search does next
-    does not depend on what was quicker.
 
     Args:
         trainer: Trains networks, from several threads.
@@ -42,7 +36,7 @@ class PackedEngine:
     def __init__(
         self,
         trainer: Trainer,
-        meter: LatencyMeter | MeasuringProcess,
+        meter: LatencyMeter,
         classes: int,
         pack: int,
         on_wait: Callable[[], None] = lambda: None,
@@ -55,9 +49,8 @@ class PackedEngine:
         self._room = Room()
         self._trainings = ThreadPoolExecutor(pack, thread_name_prefix="mbnas-training")
         self._measurements = ThreadPoolExecutor(1, thread_name_prefix="mbnas-measuring")
-        self._jobs: deque[Future[Outcome]] = deque()
-        self._said: queue.SimpleQueue[tuple[int, Epoch] | None] = queue.SimpleQueue()
-        self._closing = False
+        self._said: queue.SimpleQueue[tuple[int, Epoch] | Future[Outcome]] = queue.SimpleQueue()
+        self._halted = self._closing = False
         self._measuring = False
 
     @property
@@ -72,17 +65,19 @@ class PackedEngine:
                 future = self._measurements.submit(self._measure, job)
             case Train():
                 future = self._trainings.submit(self._train, job)
-        future.add_done_callback(lambda _: self._said.put(None))
-        self._jobs.append(future)
+        future.add_done_callback(self._said.put)
 
     def wait(self, on_epoch: Callable[[int, Epoch], None]) -> Outcome:
-        """The outcome of the oldest job; meanwhile `on_epoch` hears of all trainings."""
-        oldest = self._jobs.popleft()
-        while not (oldest.done() and self._said.empty()):
+        """The outcome of the job that ends first; meanwhile `on_epoch` hears of all trainings."""
+        while True:
             said = self._said.get()
-            if said is not None:
-                on_epoch(*said)
-        return oldest.result()
+            if isinstance(said, Future):
+                return said.result()
+            on_epoch(*said)
+
+    def halt(self) -> None:
+        """Lays trainings down at the end of their epoch; what waits for a place is not begun."""
+        self._halted = True
 
     def close(self) -> None:
         """Lays trainings down: at the next step on a CPU, at the end of their epoch on a GPU."""
@@ -94,18 +89,16 @@ class PackedEngine:
         self._measurements.shutdown()
 
     def _measure(self, job: Measure) -> Outcome:
-        start = time.perf_counter()
+        if self._halted:
+            return LaidDown(job.trial)
         self._measuring = True
         try:
             if isinstance(self._meter, MeasuringProcess):
                 self._meter.submit(job.architecture, self._classes)
-                return Measured(job.trial, *self._meter.result())
-            (latency,) = self._meter.measure([job.architecture], self._classes)
-        except TRIAL_FAILURES as error:
-            return Failed.of(job.trial, error, time.perf_counter() - start)
+                return self._meter.outcome(job)
+            return self._evaluate(job)
         finally:
             self._measuring = False
-        return Measured(job.trial, latency, time.perf_counter() - start)
 
     def _waits(self) -> None:
         """Somebody keeps a training from the cores; its own measurements are no news."""
@@ -113,33 +106,43 @@ class PackedEngine:
             self._on_wait()
 
     def _train(self, job: Train) -> Outcome:
-        start = time.perf_counter()
         try:
             share = self._trainer.memory(job.assignment.architecture) / USABLE
-            with contextlib.suppress(OutOfMemoryError):
-                return self._train_in(job, share)
-            return self._train_in(job, WHOLE)
-        except TRIAL_FAILURES as error:
-            return Failed.of(job.trial, error, time.perf_counter() - start)
+            outcome = self._train_in(job, share)
+            if isinstance(outcome, Failed) and outcome.kind == "out of memory":
+                outcome = self._train_in(job, WHOLE)
+        except _HaltedError:
+            return LaidDown(job.trial)
+        return outcome
 
     def _train_in(self, job: Train, share: float) -> Outcome:
         with self._room.hold(share):
-            return train(
-                job,
-                self._trainer,
-                self._classes,
-                on_epoch=self._epoch_ended,
-                on_step=self._go_on,
-                on_wait=self._waits,
-            )
+            return self._evaluate(job)
+
+    def _evaluate(self, job: Job) -> Outcome:
+        return evaluate(
+            job,
+            self._trainer,
+            self._meter,
+            self._classes,
+            on_epoch=self._epoch_ended,
+            on_step=self._go_on,
+            on_wait=self._waits,
+        )
 
     def _epoch_ended(self, trial: int, epoch: Epoch) -> None:
         self._said.put((trial, epoch))
+        if self._halted and epoch.epoch < self._trainer.epochs:
+            raise _HaltedError
         self._go_on()
 
     def _go_on(self) -> None:
         if self._closing:
             raise _ClosingError
+
+
+class _HaltedError(Exception):
+    """Ends a training whose engine is halted."""
 
 
 class _ClosingError(Exception):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
-from mbnas.engine.jobs import Train, Trained
-from mbnas.errors import MeasureError
+from mbnas.engine.jobs import Failed, FailureKind, Job, Measure, Measured, Train, Trained
+from mbnas.errors import DataError, ExportError, MeasureError
 from mbnas.measure.cores import CoreLock
+from mbnas.measure.latency import LatencyMeter
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.measure.parity import ParityError, check_parity
 from mbnas.training.trainer import (
@@ -20,6 +19,7 @@ from mbnas.training.trainer import (
     Epoch,
     NonFiniteLossError,
     OutOfMemoryError,
+    OutOfTimeError,
     Trainer,
     Training,
     no_step,
@@ -30,17 +30,55 @@ SEATED_SECONDS = 0.05
 """Between two looks for somebody who waits to measure; a look takes a tenth of a millisecond."""
 
 
-class _TrialFailures(NamedTuple):
-    """What may go wrong with one network and not with the search. All else stops the search."""
+FAILURES: tuple[tuple[type[Exception], FailureKind], ...] = (
+    (OutOfMemoryError, "out of memory"),
+    (MemoryError, "out of memory"),
+    (NonFiniteLossError, "non-finite"),
+    (OutOfTimeError, "timeout"),
+    (MeasureError, "latency"),
+    (ParityError, "parity"),
+    (ExportError, "export"),
+    (DataError, "data"),
+)
+"""What may go wrong with one network and not with the search. All else stops the search."""
+TRIAL_FAILURES = tuple(error for error, _ in FAILURES)
 
-    out_of_memory: type[Exception] = OutOfMemoryError
-    host_out_of_memory: type[Exception] = MemoryError
-    non_finite_loss: type[Exception] = NonFiniteLossError
-    not_measurable: type[Exception] = MeasureError
-    parity: type[Exception] = ParityError
+
+def evaluate(
+    job: Job,
+    trainer: Trainer,
+    meter: LatencyMeter,
+    classes: int,
+    *,
+    on_epoch: Callable[[int, Epoch], None],
+    on_wait: Callable[[], None],
+    on_step: Callable[[], None] = no_step,
+) -> Measured | Trained | Failed:
+    """Does a job, here and now; what goes wrong with its network alone is an outcome too.
+
+    Args:
+        job: What to do.
+        trainer: With what to train.
+        meter: With what to measure.
+        classes: Number of classes of the data.
+        on_epoch: Hears, with the trial's number, of every epoch.
+        on_wait: Called when somebody keeps a training from the cores for two seconds.
+        on_step: Called before a training begins, and before its steps if it uses the cores.
+    """
+    start = time.perf_counter()
+    try:
+        if isinstance(job, Measure):
+            (latency,) = meter.measure([job.architecture], classes)
+            return Measured(job.trial, latency, time.perf_counter() - start)
+        return train(job, trainer, classes, on_epoch=on_epoch, on_wait=on_wait, on_step=on_step)
+    except TRIAL_FAILURES as error:
+        return failed(job, error, time.perf_counter() - start)
 
 
-TRIAL_FAILURES = _TrialFailures()
+def failed(job: Job, error: Exception, seconds: float) -> Failed:
+    """One of `TRIAL_FAILURES` as a job's outcome."""
+    kind = next(kind for type_, kind in FAILURES if isinstance(error, type_))
+    return Failed.of(job.trial, kind, error, seconds)
 
 
 def train(
@@ -66,6 +104,15 @@ def train(
         on_step: Called before the training begins, and before its steps if it uses the cores.
     """
     start = time.perf_counter()
+
+    def check_time() -> None:
+        if job.seconds is not None and time.perf_counter() - start > job.seconds:
+            raise OutOfTimeError(f"not trained within {job.seconds:g} s")
+
+    def epoch_ended(epoch: Epoch) -> None:
+        on_epoch(job.trial, epoch)
+        check_time()
+
     on_step()
     seat = CoreLock(on_wait=on_wait).shared() if trainer.uses_cores else None
     with seat or contextlib.nullcontext(no_step) as pause:
@@ -74,11 +121,12 @@ def train(
         def give_way() -> None:
             nonlocal seated
             on_step()
+            check_time()
             if time.monotonic() - seated > SEATED_SECONDS:
                 pause()
                 seated = time.monotonic()
 
-        training = trainer.train(job.assignment, partial(on_epoch, job.trial), give_way)
+        training = trainer.train(job.assignment, epoch_ended, give_way)
         model = _model(job.assignment, training, classes)
     return Trained(job.trial, training, model, time.perf_counter() - start)
 

@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 
 _LINUX = platform.system() == "Linux"  # elsewhere a thread cannot be held on a core
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
-SEATS = 8
-"""Trainings on the CPU at once; more would only slow each other down."""
+SEATS = max(8, os.cpu_count() or 1)
+"""Trainings on this machine's cores at once; more would only slow each other down."""
 PATIENCE_SECONDS = 2.0
 
 

@@ -117,6 +117,10 @@ class OrtLatencyMeter:
         self._reference_ms: float | None = None
         self._timer: Timer | None = None
 
+    def __reduce__(self) -> tuple[type[OrtLatencyMeter], tuple[int, float]]:
+        """For another process, whose locks are its own."""
+        return type(self), (self._threads, self.seconds)
+
     @property
     def threads(self) -> int:
         """Threads that a measured network uses."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import optuna
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
+from optuna.artifacts._upload import ARTIFACTS_ATTR_PREFIX
 from optuna.storages import BaseStorage
 
 from mbnas.errors import StudyError
@@ -37,6 +38,18 @@ def annotate(study: optuna.Study, asked: optuna.Trial, trial: Trial, folder: Stu
         _keep(asked, folder.trial_folder(trial.number) / _ARCHITECTURE, store)
     except OSError as error:
         raise StudyError(f"{store}: cannot be written ({error.strerror})") from None
+
+
+def artifact_ids(study: optuna.Study) -> set[str]:
+    """Names of the artifacts that a study and its trials know of."""
+    attributes = study._storage.get_study_system_attrs(study._study_id)
+    known = [attributes, *(trial.system_attrs for trial in study.get_trials(deepcopy=False))]
+    return {
+        key.removeprefix(ARTIFACTS_ATTR_PREFIX)
+        for attributes in known
+        for key in attributes
+        if key.startswith(ARTIFACTS_ATTR_PREFIX)
+    }
 
 
 def note(trial: Trial) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import optuna
 from numpy.typing import NDArray
 
-from mbnas.engine import Engine, Failed, Measure, Measured, Outcome, Train, Trained
+from mbnas.engine import Engine, Failed, LaidDown, Measure, Measured, Outcome, Train, Trained
 from mbnas.measure.predictor import Predictor
 from mbnas.network import Architecture, costs
 from mbnas.search.folder import StudyFolder
@@ -39,6 +39,7 @@ class Ended:
     trial: Trial
     weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     model: bytes | None = None
+    log: str = ""
 
 
 @dataclass(slots=True)
@@ -62,6 +63,11 @@ class Evaluations:
         predictor: Of latencies.
         stopping: By what rule trials are given up.
         known: Trainings of other studies.
+        batch: What is decided on a trial rests on those that are at least so many numbers before
+            it, whatever else has ended by then; None lets it rest on all that have.
+        trial_seconds: Time for the training of one network; None gives it all it needs.
+        laying_down: Whether trainings are laid down at their next rung, for a later search.
+        laid_down: Numbers of the trials that were.
     """
 
     folder: StudyFolder
@@ -71,12 +77,21 @@ class Evaluations:
     predictor: Predictor | None
     stopping: Stopping | None
     known: KnownResults
+    batch: int | None = None
+    trial_seconds: float | None = None
+    laying_down: bool = False
+    laid_down: list[int] = field(default_factory=list, init=False)
     _open: dict[int, _Open] = field(default_factory=dict)
 
     @property
     def open(self) -> Collection[Trial]:
         """The trials in evaluation, as far as they have come."""
         return [one.trial for one in self._open.values()]
+
+    @property
+    def lowest(self) -> float:
+        """Number of the first of them; infinite where there is none."""
+        return min((*self._open, *self.laid_down), default=math.inf)
 
     def begin(self, proposal: Proposal) -> Ended | None:
         """What can be known without running the network, then the first job.
@@ -124,11 +139,26 @@ class Evaluations:
                 trained = replace(trial, status="trained", accuracy=outcome.training.accuracy)
                 return self._close(trained, outcome.training.weights, outcome.model)
             case Failed():
-                trial = replace(trial, status="failed", reason=outcome.reason)
-                if trial.latency is None:
-                    return self._close(replace(trial, latency_seconds=outcome.seconds))
-                spent = trial.training_seconds + outcome.seconds
-                return self._close(replace(trial, training_seconds=spent))
+                return self._failed(trial, outcome)
+            case LaidDown():
+                self._lay_down(trial)
+                return None
+
+    def _failed(self, trial: Trial, outcome: Failed) -> Ended:
+        said = f"{outcome.kind}: {outcome.reason}"
+        trial = replace(trial, status="failed", failure=outcome.kind, reason=said)
+        if trial.latency is None:
+            trial = replace(trial, latency_seconds=outcome.seconds)
+        else:
+            spent = trial.training_seconds + outcome.seconds
+            trial = replace(trial, training_seconds=spent)
+        return self._close(trial, log=outcome.log)
+
+    def _before(self, trial: Trial) -> Sequence[Trial]:
+        """The trials that decisions on one rest on."""
+        if self.batch is None:
+            return self.finished
+        return [one for one in self.finished if one.number <= trial.number - self.batch]
 
     def _predicted(self, architecture: Architecture) -> float | None:
         if self.predictor is None:
@@ -145,7 +175,7 @@ class Evaluations:
             return self._close(known.applied_to(trial), *known.files())
         stop = None
         if self.stopping is not None and trial.start is None:  # what the user asks for is trained
-            stop = self.stopping.before_training(trial, self.finished)
+            stop = self.stopping.before_training(trial, self._before(trial))
         if stop is not None:
             return self._close(_given_up(trial, "untrained", stop))
         self._begin_training(trial)
@@ -166,7 +196,14 @@ class Evaluations:
             checkpoint=self.folder.checkpoint(trial.number),
             start=None if found is None else found.weights,
         )
-        self.engine.submit(Train(trial.number, entry.assignment))
+        self._train(entry)
+
+    def _train(self, entry: _Open) -> None:
+        assert entry.assignment is not None
+        left = self.trial_seconds
+        if left is not None:
+            left = max(1.0, left - entry.trial.training_seconds)
+        self.engine.submit(Train(entry.trial.number, entry.assignment, left))
 
     def _start(self, asked: optuna.Trial, trial: Trial) -> Start | None:
         """Weights to begin with; after a kill, the same as before."""
@@ -175,7 +212,7 @@ class Evaluations:
         if STARTED_FROM in asked.user_attrs:
             source = asked.user_attrs[STARTED_FROM]
             return None if source is None else kept_weights(source, self.folder)
-        found = nearest_weights(trial, self.finished, self.folder)
+        found = nearest_weights(trial, self._before(trial), self.folder)
         asked.set_user_attr(STARTED_FROM, None if found is None else found.trial)
         return found
 
@@ -190,23 +227,32 @@ class Evaluations:
         # After a kill, a training is taken up beyond the rung that it was asked to.
         at_rung = len(trial.curve) in self.record.recipe.stops
         if self.stopping is not None and trial.start is None and at_rung:
-            stop = self.stopping.at_rung(trial, self.finished)
+            stop = self.stopping.at_rung(trial, self._before(trial))
         if stop is not None:
             return self._close(_given_up(trial, "stopped", stop))
+        if self.laying_down:
+            self._lay_down(trial)
+            return None
         assert entry.assignment is not None
         done = len(trial.curve)
         until = next((stop for stop in self.record.recipe.stops if stop > done), None)
         entry.assignment = replace(entry.assignment, until=until)
-        self.engine.submit(Train(trial.number, entry.assignment))
+        self._train(entry)
         return None
+
+    def _lay_down(self, trial: Trial) -> None:
+        """For a later search, which takes it up before anything else."""
+        del self._open[trial.number]
+        self.laid_down.append(trial.number)
 
     def _close(
         self,
         trial: Trial,
         weights: Mapping[str, NDArray[Any]] | None = None,
         model: bytes | None = None,
+        log: str = "",
     ) -> Ended:
-        return Ended(self._open.pop(trial.number).asked, trial, weights or {}, model)
+        return Ended(self._open.pop(trial.number).asked, trial, weights or {}, model, log)
 
 
 def _given_up(trial: Trial, status: Literal["untrained", "stopped"], stop: Stop) -> Trial:

@@ -68,6 +68,9 @@ class Observer:
     def limit_checked(self, found: Feasibility) -> None:
         """What a limit leaves of the space."""
 
+    def study_recovered(self, trials: int) -> None:
+        """Before the search begins: of so many trials, database and files were set right."""
+
     def search_began(self, found: Found, snapshot: Snapshot) -> None:
         """Before the first trial."""
 
@@ -94,3 +97,6 @@ class Observer:
 
     def search_stopped(self) -> None:
         """It was wished from outside: no new network begins; what is in evaluation ends."""
+
+    def search_interrupted(self) -> None:
+        """By Ctrl-C: what is trained ends its epoch; a second Ctrl-C ends the search at once."""

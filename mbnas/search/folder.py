@@ -5,34 +5,31 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import warnings
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import optuna
-from alembic.util import CommandError
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
-from optuna.exceptions import ExperimentalWarning, OptunaError
-from optuna.storages import RDBStorage
 from safetensors.numpy import save as save_tensors
-from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
 
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
+from mbnas.search.holder import Held, held_folder
 from mbnas.search.record import StudyRecord, read_record
 from mbnas.search.trial import Trial, folder_name
 from mbnas.space import SearchSpace, read_space
 
-# What one damaged file may bring up: the database, its schema's versions, or Optuna itself.
-_DATABASE_ERRORS = (SQLAlchemyError, CommandError, OptunaError, RuntimeError)
 # Before study.json is there, a kill may leave these, and nothing of worth.
-_LEFT_BY_A_KILL = re.compile(r"\.lock|space\.toml|\.(space\.toml|study\.json)\.\d+")
+_LEFT_BY_A_KILL = re.compile(
+    r"\.lock|holder\.json|space\.toml|\.(space\.toml|study\.json|holder\.json)\.\d+"
+)
 HEAVY_FILES = ("weights.safetensors", "model.onnx")
 CHECKPOINT = "checkpoint.pt"
+LOG = "failure.log"
+RESULT_FILE = "result.json"
 KEPT_LATEST = 10
+LEFT_OVER = re.compile(r"\..+\.\d+")
+"""What a killed write leaves, such as `.weights.safetensors.4711`."""
 
 
 class StudyFolder:
@@ -45,6 +42,8 @@ class StudyFolder:
         self.database = self.path / "study.db"
         self.report_file = self.path / "report.html"
         self.trials = self.path / "trials"
+        self._heavy: set[int] | None = None  # trials with weights or models, once they are known
+        self._latest = -1
 
     @property
     def exists(self) -> bool:
@@ -84,41 +83,20 @@ class StudyFolder:
         except (OSError, ValueError) as error:  # a SpaceError is a ValueError
             raise StudyError(f"{self.space_file}: {error}") from None
 
-    def optuna_study(self, name: str, goals_names: tuple[str, str]) -> optuna.Study:
-        """The Optuna study in study.db, made if it is not there.
-
-        Raises:
-            StudyError: the file is no database of Optuna's.
-        """
-        try:
-            storage = RDBStorage(f"sqlite:///{self.database}")
-            _write_ahead(storage)
-            with _quiet_optuna():
-                study = optuna.create_study(
-                    storage=storage,
-                    study_name=name,
-                    directions=["maximize", "minimize"],
-                    load_if_exists=True,
-                )
-        except _DATABASE_ERRORS as error:
-            reason = str(error).partition("\n")[0]
-            raise StudyError(f"{self.database}: not a study of Optuna's ({reason})") from error
-        if study.metric_names is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                study.set_metric_names(list(goals_names))
-        return study
-
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, take_over: bool = False) -> Iterator[Held]:
         """Holds the study for one driver; the lock goes with the process, however it ends.
+
+        Args:
+            take_over: Whether to take it from a search on another host, whose end cannot be seen.
 
         Raises:
             StudyError: another search holds it, or the folder is no place for a study.
         """
         self._check_place()
-        with held_folder(self.path, "another search is running on this study"):
-            yield
+        busy = "another search is running on this study"
+        with held_folder(self.path, busy, take_over=take_over) as held:
+            yield held
 
     def _check_place(self) -> None:
         """Refuses a folder of somebody's own, before anything is put into it."""
@@ -141,7 +119,11 @@ class StudyFolder:
         return self.trials / folder_name(number)
 
     def write_trial(
-        self, trial: Trial, weights: Mapping[str, NDArray[Any]], model: bytes | None
+        self,
+        trial: Trial,
+        weights: Mapping[str, NDArray[Any]],
+        model: bytes | None,
+        log: str = "",
     ) -> None:
         """Writes a trial's files; result.json comes last and says that the others are whole.
 
@@ -154,14 +136,27 @@ class StudyFolder:
             files["weights.safetensors"] = save_tensors(dict(weights))
         if model is not None:
             files["model.onnx"] = model
-        files["result.json"] = json.dumps(trial.to_record(), indent=2).encode()
+        if log:
+            files[LOG] = log.encode(errors="replace")
+        files[RESULT_FILE] = json.dumps(trial.to_record(), indent=2).encode()
+        if self._heavy is not None and not files.keys().isdisjoint(HEAVY_FILES):
+            self._heavy.add(trial.number)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, content in files.items():
                 write_atomically(folder / name, content)
-            self.checkpoint(trial.number).unlink(missing_ok=True)
+            for file in (self.checkpoint(trial.number), *left_overs(folder)):
+                file.unlink(missing_ok=True)
         except OSError as error:
             raise StudyError(f"{folder}: cannot be written ({error.strerror})") from None
+
+    def log_file(self, number: int) -> Path:
+        """What a failed trial left to read."""
+        return self.trial_folder(number) / LOG
+
+    def result_file(self, number: int) -> Path:
+        """Where a trial that has come to its end says what came of it."""
+        return self.trial_folder(number) / RESULT_FILE
 
     def checkpoint(self, number: int) -> Path:
         """Where a trial's training is laid down while it is not at its end."""
@@ -189,7 +184,7 @@ class StudyFolder:
         Raises:
             StudyError: damaged, or unreadable.
         """
-        file = self.trial_folder(number) / "result.json"
+        file = self.result_file(number)
         try:
             trial = Trial.from_record(json.loads(file.read_bytes()), str(file))
         except FileNotFoundError:
@@ -202,63 +197,46 @@ class StudyFolder:
             raise StudyError(f"{file}: damaged: it says number {trial.number}")
         return trial
 
+    def set_result_aside(self, number: int) -> None:
+        """Takes a result that cannot be used out of the way, for whoever wants to look at it."""
+        file = self.result_file(number)
+        try:
+            if file.exists():
+                file.replace(file.with_name(f"{RESULT_FILE}.aside"))
+        except OSError as error:
+            raise StudyError(f"{file}: cannot be moved ({error.strerror})") from None
+
     def prune(self, keep: Collection[int], latest: int) -> None:
-        """Removes weights and models but for some trials and the ten up to `latest`."""
-        kept = {folder_name(number) for number in keep}
-        kept |= {folder_name(number) for number in range(latest - KEPT_LATEST + 1, latest + 1)}
-        # A killed write leaves `.weights.safetensors.4711`.
-        for pattern in (*HEAVY_FILES, *(f".{name}.*" for name in (*HEAVY_FILES, CHECKPOINT))):
-            for file in self.trials.glob(f"*/{pattern}"):
-                if file.parent.name.isdecimal() and file.parent.name not in kept:
-                    file.unlink(missing_ok=True)
+        """Removes weights and models but for some trials and the last ten.
+
+        Of trials above all that were `latest` so far, nothing is removed: after a kill, their
+        files may be there before anybody has asked whether they are worth keeping.
+        """
+        if self._heavy is None:
+            self._clear_left_overs(keep)
+            self._heavy = {number for number in self.trial_numbers() if self._is_heavy(number)}
+        self._latest = max(self._latest, latest)
+        kept = {*keep, *range(self._latest - KEPT_LATEST + 1, self._latest + 1)}
+        for number in [one for one in self._heavy if one <= self._latest and one not in kept]:
+            for name in HEAVY_FILES:
+                (self.trial_folder(number) / name).unlink(missing_ok=True)
+            self._heavy.discard(number)
+
+    def _is_heavy(self, number: int) -> bool:
+        folder = self.trial_folder(number)
+        return any((folder / name).exists() for name in HEAVY_FILES)
+
+    def _clear_left_overs(self, keep: Collection[int]) -> None:
+        """Removes what killed writes left, once; in folders of `keep` something may be written."""
+        for number in set(self.trial_numbers()).difference(keep):
+            for file in left_overs(self.trial_folder(number)):
+                file.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def held_folder(path: Path, busy: str) -> Iterator[None]:
-    """Holds a folder, made if it is not there, for this process alone, however that ends.
-
-    Args:
-        path: The folder.
-        busy: Why it cannot be had, if another process holds it.
-
-    Raises:
-        StudyError: it is held, or cannot be written.
-    """
-    lock = FileLock(path / ".lock", timeout=0)
+def left_overs(folder: Path) -> list[Path]:
+    """What killed writes left in a folder."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise StudyError(f"{path}: {busy}; wait for it or stop it") from None
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be written ({error.strerror})") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
-def _quiet_optuna() -> Iterator[None]:
-    """Keeps Optuna from printing lines into a progress display or a table."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
-def _write_ahead(storage: RDBStorage) -> None:
-    """Lets SQLite append to a log in place of syncing at every one of Optuna's small writes.
-
-    A killed process loses nothing so; a power failure may lose the last trials from the database,
-    which their files under `trials/` still hold.
-    """
-
-    def on_connect(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    event.listen(storage.engine, "connect", on_connect)
-    storage.engine.dispose()  # connections made before this hear of it too
+        names = (file for file in folder.iterdir() if LEFT_OVER.fullmatch(file.name))
+        return [file for file in names if file.is_file()]
+    except OSError:
+        return []

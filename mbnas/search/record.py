@@ -41,7 +41,11 @@ class DataRecord(BaseModel):
 
 
 class StudyRecord(BaseModel):
-    """Everything that must stay the same while a study goes on, and what it was made on."""
+    """Everything that must stay the same while a study goes on, and what it was made on.
+
+    `id` tells studies apart that share a database; those of older versions have none. `storage` is
+    that database's URL, without its password; None is study.db.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,6 +65,8 @@ class StudyRecord(BaseModel):
     host: Host
     versions: dict[str, str]
     test_openings: tuple[str, ...] = ()
+    id: str = ""
+    storage: str | None = None
 
     @property
     def reference(self) -> tuple[float, float]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
+import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from optuna.samplers import BaseSampler
 
 from mbnas.data import Dataset
-from mbnas.engine import Engine, MeasuringProcess, make_engine, make_trainer
+from mbnas.engine import Engine, EngineName, check_engine
 from mbnas.errors import StudyError
-from mbnas.measure.host import this_host
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.measure.predictor import Predictor
 from mbnas.network import Architecture
 from mbnas.search.budget import Budget
 from mbnas.search.driver import Driver
+from mbnas.search.equipment import Equipment
 from mbnas.search.estimate import REFERENCE_SAMPLE, Estimate, estimate, reference_cost, sampled
 from mbnas.search.evaluation import Evaluations
 from mbnas.search.events import Observer
@@ -25,18 +24,25 @@ from mbnas.search.feasibility import Feasibility, FeasibilityCheck
 from mbnas.search.folder import StudyFolder
 from mbnas.search.foresight import Foresight
 from mbnas.search.front import is_settled
+from mbnas.search.ledger import Ledger
 from mbnas.search.objectives import Goals, Limit, Objective, maximize, minimize
 from mbnas.search.proposals import Enqueued, Proposals
 from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
+from mbnas.search.recovery import recover
 from mbnas.search.reuse import KnownResults
 from mbnas.search.samplers import DEFAULT_SAMPLER, SamplerSource, check_sampler
 from mbnas.search.steered import Gate, Steering
 from mbnas.search.stopping import FrontReach, Stopping
+from mbnas.search.storage import (
+    check_storage,
+    new_storage,
+    open_optuna_study,
+    recorded_storage,
+)
 from mbnas.search.study import Study, open_study, read_trials
 from mbnas.space import SearchSpace
 from mbnas.training.images import Normalisation
 from mbnas.training.recipe import Recipe
-from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Trainer
 
 TRIED = 3
@@ -60,11 +66,22 @@ class Search:
         seed: Of sampling and training.
         device: Where to train; by default a GPU where there is one.
         threads: Threads of a measured network.
-        trainer: In place of training with PyTorch, such as `mbnas.testing.FakeTrainer`.
+        trainer: In place of training with PyTorch, such as `mbnas.testing.FakeTrainer`. For the
+            engine `workers` it must be one that can be sent to another process, and so the meter.
         meter: In place of timing with ONNX Runtime, such as `mbnas.testing.FakeLatencyMeter`.
         predictor: Predicts latencies, so that networks far above a limit are not even measured;
             `mbnas.find_calibration(space, classes, threads)` has one after `mbnas calibrate`.
         pack: Networks trained at once; by default one a core, at most four, and on a GPU four.
+        engine: Where candidates are evaluated: `local`, in this process; `workers`, in processes
+            of their own on this machine, which use every GPU; `ray`, on a Ray cluster.
+        address: Of the cluster, `auto` or `host:port`; by default Ray is started on this machine.
+        batch: Trials in evaluation at once. What is searched then depends on the seed, this number
+            and what was measured, and not on which trial ended first or how often the search was
+            broken off. By default as many as the engine has room for: so with `local`, while the
+            others begin and tell trials as places become free.
+        trial_seconds: Time after which the training of a network is given up as failed.
+        storage: URL of a database that Optuna opens; by default a file in the study's folder, or
+            the environment variable MBNAS_STORAGE. Its password is not written down.
         stopping: True stops trials, at the recipe's rungs or before any training, that would not
             raise the front even with luck (`FrontReach`); or a rule of your own.
         warm_start: Begin each training with the weights of the most similar network that is
@@ -95,91 +112,118 @@ class Search:
         meter: LatencyMeter | None = None,
         predictor: Predictor | None = None,
         pack: int | None = None,
+        engine: EngineName = "local",
+        address: str | None = None,
+        batch: int | None = None,
+        trial_seconds: float | None = None,
+        storage: str | None = None,
         stopping: Stopping | bool = True,
         warm_start: bool = False,
         start: Mapping[str, Architecture] | None = None,
         reuse: Sequence[str | Path] = (),
     ) -> None:
-        if pack is not None and pack < 1:
-            raise StudyError(f"pack = {pack}: must be at least 1")
+        _check_above_0(pack=pack, batch=batch, trial_seconds=trial_seconds)
         self.space = space
         self.data = data
-        self.recipe = recipe or Recipe.for_images(data.sizes["train"], space.resolutions[-1])
         self.goals = Goals.of(objectives or [maximize("accuracy"), minimize("latency_ms")], limits)
         self.seed = seed
+        largest = space.resolutions[-1]
+        self._equipment = Equipment(
+            data=data,
+            resolution=largest,
+            recipe=recipe or Recipe.for_images(data.sizes["train"], largest),
+            device=device,
+            given=trainer,
+            meter=meter or OrtLatencyMeter(threads),
+            engine_name=check_engine(engine),
+            address=address,
+            pack=pack,
+        )
         self._folder = StudyFolder(study)
         self._sampler_name = check_sampler(sampler)
         self._sampler = sampler
-        self._device = device
-        self._trainer = trainer
-        self._is_trainer_given = trainer is not None
-        self._meter = meter or OrtLatencyMeter(threads)
         self._predictor = predictor
-        self._pack = pack
+        self._batch = batch
+        self._trial_seconds = trial_seconds
+        self._storage = storage
         self._stopping = stopping
         self._warm_start = warm_start
         self._start = dict(start or {})
         self._reuse = [open_study(folder) for folder in reuse]
         self._check_start()
 
+    @property
+    def recipe(self) -> Recipe:
+        """How candidates are trained; its precision is settled when the study is made."""
+        return self._equipment.recipe
+
     def run(
         self,
         trials: int | None = None,
         seconds: float | None = None,
         observer: Observer | None = None,
+        *,
+        epochs: int | None = None,
+        take_over: bool = False,
     ) -> Study:
-        """Searches until so many trials are evaluated in all, or for so many seconds.
+        """Searches until one of the budgets is spent.
 
-        A study that was broken off goes on; what it has already counts. Ctrl-C leaves it ready
-        to go on.
+        A study that was broken off goes on; what it has already counts, but not in the time.
+        Ctrl-C leaves it ready to go on: the first lets trainings end their epoch.
+
+        Args:
+            trials: Trials evaluated in all.
+            seconds: Time for this search; what is trained then is laid down at its next rung.
+            observer: Hears how it goes.
+            epochs: Epochs trained in all; likewise.
+            take_over: Whether to go on with a study whose search died on another host.
 
         Raises:
             StudyError: the folder is in use, or belongs to a different study, or no network of
-                the space was found to meet a limit.
+                the space was found to meet a limit, or trials fail too often.
             DataError: images that cannot be read.
             BuildError: a device that is not there.
+            KeyboardInterrupt: Ctrl-C; nothing is lost.
         """
-        budget = Budget(trials, seconds)
-        with self._folder.locked():
+        budget = Budget(trials, seconds, epochs)
+        observer = observer or Observer()
+        with self._folder.locked(take_over=take_over) as held, self._equipment.ready():
             known = self._known_results()
-            observer = observer or Observer()
-            if isinstance(self._meter, OrtLatencyMeter):
-                self._meter.on_wait = observer.waits_for_cores
-            if not self._folder.exists and self.goals.limits:
-                observer.limits_to_check(self.goals.limits)
-                for found in self.feasibility():
-                    observer.limit_checked(found)
-                    found.check()
-            trainer = self._ready_trainer(observer)
             if not self._folder.exists:
-                self._settle_precision(trainer)
-                normalisation = trainer.normalisation if isinstance(trainer, TorchTrainer) else None
-                self._folder.create(self._record(self._reference_cost(), normalisation), self.space)
+                self._create(observer)
             record, _ = self._folder.read()
-            engine = make_engine(
-                trainer,
-                self._meter_for(trainer),
-                len(self.data.classes),
-                self._pack,
-                observer.waits_for_cores,
-            )
-            with contextlib.closing(engine):
-                self._driver(record, engine, known, observer, budget).run()
+            study = open_optuna_study(self._folder, record, self._storage)
+            observer.study_recovered(recover(study, self._folder, record, self.space))
+            with self._equipment.engine(observer) as engine:
+                ledger = Ledger(self._folder, record, study, read_trials(study, self._folder), held)
+                self._driver(ledger, engine, known, observer, budget).run()
         return open_study(self._folder.path)
+
+    def _create(self, observer: Observer) -> None:
+        """Makes the study, once its limits are found to leave something of the space."""
+        check_storage(new_storage(self._storage), self._folder)
+        if self.goals.limits:
+            observer.limits_to_check(self.goals.limits)
+            for found in self.feasibility():
+                observer.limit_checked(found)
+                found.check()
+        self._equipment.trainer(observer)
+        self._equipment.settle_precision(sampled(self.space, TRIED, self.seed))
+        record = self._record(self._reference_cost(), self._equipment.normalisation)
+        self._folder.create(record, self.space)
 
     def _driver(
         self,
-        record: StudyRecord,
+        ledger: Ledger,
         engine: Engine,
         known: KnownResults,
         observer: Observer,
         budget: Budget,
     ) -> Driver:
         """What runs the search, on the study as it stands."""
+        record, study, finished = ledger.record, ledger.study, ledger.trials
         foresight = Foresight(self.space, len(self.data.classes), self.goals, self._predictor)
-        study = self._folder.optuna_study(record.name, record.goals.quantities)
         samplers = SamplerSource(self._sampler, foresight.setting(record.reference, self.seed))
-        finished = read_trials(study, self._folder)
         settled = {one.architecture.id for one in finished if is_settled(one, record.goals)}
         first = [
             *(Enqueued(network, name) for name, network in self._start.items()),
@@ -188,10 +232,11 @@ class Search:
         fresh = [one for one in first if one.architecture.id not in settled]
         steering = Steering(self._folder.path, budget, record.recipe.epochs, observer)
         gate = Gate(engine, steering)
+        batch = self._batch
+        if batch is None and self._equipment.engine_name == "local":
+            batch = engine.capacity
         return Driver(
-            folder=self._folder,
-            record=record,
-            study=study,
+            ledger=ledger,
             engine=gate,
             proposals=Proposals(study, self.space, samplers, fresh),
             evaluations=Evaluations(
@@ -202,12 +247,14 @@ class Search:
                 predictor=self._predictor,
                 stopping=self._rule(foresight),
                 known=known,
+                batch=batch,
+                trial_seconds=self._trial_seconds,
             ),
-            trials=finished,
             space_size=self.space.size,
             observer=observer,
             budget=budget,
             steering=steering,
+            batch=batch,
         )
 
     def _rule(self, foresight: Foresight) -> Stopping | None:
@@ -219,7 +266,7 @@ class Search:
     def feasibility(self) -> list[Feasibility]:
         """For every limit, how much of the space is within it, and what is cheapest."""
         check = FeasibilityCheck(
-            self.space, len(self.data.classes), self._meter, self._predictor, self.seed
+            self.space, len(self.data.classes), self._equipment.meter, self._predictor, self.seed
         )
         return check.of(self.goals.limits)
 
@@ -230,55 +277,23 @@ class Search:
             StudyError: the folder belongs to a different study, or another one cannot be reused.
         """
         self._known_results()
-        trainer = self._ready_trainer(observer or Observer())
+        trainer = self._equipment.trainer(observer or Observer())
         some = sampled(self.space, networks, self.seed)
-        return estimate(some, trainer, self._meter, len(self.data.classes))
-
-    def _meter_for(self, trainer: Trainer) -> LatencyMeter | MeasuringProcess:
-        """Where training needs a GPU and not the cores, they measure the next network meanwhile."""
-        if trainer.uses_cores or not isinstance(self._meter, OrtLatencyMeter):
-            return self._meter
-        return MeasuringProcess(self._meter.threads, self._meter.seconds)
+        with self._equipment.ready():
+            return estimate(some, trainer, self._equipment.meter, len(self.data.classes))
 
     def _reference_cost(self) -> float:
         some = sampled(self.space, REFERENCE_SAMPLE, self.seed)
-        return reference_cost(some, self.goals, self._meter, len(self.data.classes))
-
-    def _ready_trainer(self, observer: Observer) -> Trainer:
-        if self._trainer is None:
-            self._trainer = make_trainer(
-                self.data,
-                self.space.resolutions[-1],
-                self.recipe,
-                self._device,
-                observer.images_decoded,
-            )
-        return self._trainer
-
-    def _settle_precision(self, trainer: Trainer) -> None:
-        """Tries on some networks of the space which precision this machine trains faster in."""
-        if self.recipe.precision != "auto" or not isinstance(trainer, TorchTrainer):
-            return
-        if trainer.uses_cores and not self._is_trainer_given:
-            trainer.settle_precision(sampled(self.space, TRIED, self.seed))
-        self.recipe = trainer.recipe
+        return reference_cost(some, self.goals, self._equipment.meter, len(self.data.classes))
 
     def _known_results(self) -> KnownResults:
         """What other studies trained; refuses what cannot be gone on with or taken over."""
         if self._folder.exists:
             self._check_same_study()
         for other in self._reuse:
-            self._take_precision(other.record)
+            self._equipment.take_precision(other.record.recipe.precision)
         record = self._record(0.0, None)  # of the study as it is or will be
         return KnownResults(self._reuse, record, self.space.resolutions[-1])
-
-    def _take_precision(self, record: StudyRecord) -> None:
-        """Trains in the precision that was settled when a study was made."""
-        if self.recipe.precision == "auto":
-            self.recipe = replace(self.recipe, precision=record.recipe.precision)
-            if isinstance(self._trainer, TorchTrainer):  # an estimate has made it
-                asked = replace(self._trainer.recipe, precision=self.recipe.precision)
-                self._trainer = self._trainer.with_recipe(asked)
 
     def _check_start(self) -> None:
         largest = self.space.resolutions[-1]
@@ -292,7 +307,7 @@ class Search:
     def _check_same_study(self) -> None:
         """Refuses to go on with a study that was made of something else."""
         record, space = self._folder.read()
-        self._take_precision(record)
+        self._equipment.take_precision(record.recipe.precision)
         there = self._record(record.reference_cost, record.data.normalisation)
         differences = record.differences(there)
         if space != self.space:
@@ -320,13 +335,21 @@ class Search:
             ),
             goals=self.goals,
             recipe=self.recipe,
-            threads=self._meter.threads,
+            threads=self._equipment.meter.threads,
             warm_start=self._warm_start,
             reference_accuracy=1 / len(self.data.classes),  # what guessing would reach
             reference_cost=reference_cost,
-            host=this_host(self._meter.threads),
+            host=self._equipment.host,
             versions=package_versions(),
+            id=uuid.uuid4().hex,
+            storage=recorded_storage(new_storage(self._storage)),
         )
+
+
+def _check_above_0(**given: float | None) -> None:
+    for name, value in given.items():
+        if value is not None and not value > 0:
+            raise StudyError(f"{name} = {value:g}: must be above 0")
 
 
 def _rule_name(stopping: Stopping | bool) -> str:

@@ -7,13 +7,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from mbnas.engine import Engine, Job, Measure, Outcome
+from mbnas.engine import Engine, Job, LaidDown, Measure, Outcome
 from mbnas.files import write_atomically
-from mbnas.search.budget import Budget
+from mbnas.search.budget import Budget, Spent
 from mbnas.search.events import Observer
+from mbnas.search.holder import Process
 from mbnas.search.record import now
 from mbnas.search.steering import (
     PROGRESS_FILE,
@@ -22,7 +23,6 @@ from mbnas.search.steering import (
     Progress,
     State,
     read_wish,
-    this_process,
 )
 from mbnas.training.trainer import Epoch
 
@@ -49,22 +49,23 @@ class Steering:
     def __init__(self, folder: Path, budget: Budget, epochs: int, observer: Observer) -> None:
         self._wish_file, self._progress_file = folder / WISH_FILE, folder / PROGRESS_FILE
         self._budget, self._epochs, self._observer = budget, epochs, observer
-        self._process = this_process()
+        self._process = Process.this()
         self._state: State = "searching"
         self._told: State = "searching"
         self._open: Mapping[int, InEvaluation] = {}  # replaced, not changed: the thread reads it
-        self._before = self._evaluated = 0
+        self._before = self._spent = Spent(0, 0, 0.0)
+        self._interrupted = False
         self._began, self._started, self._rested = now(), time.monotonic(), 0.0
         self._ending = threading.Event()
 
     @contextlib.contextmanager
-    def running(self, evaluated: int) -> Iterator[None]:
+    def running(self, before: Spent) -> Iterator[None]:
         """While the context lasts, the study is said to be searched, and wishes are heard.
 
         Args:
-            evaluated: Trials evaluated by earlier searches.
+            before: What earlier searches have used up.
         """
-        self._before = self._evaluated = evaluated
+        self._before = self._spent = before
         self._began, self._started = now(), time.monotonic()
         for left in self._progress_file.parent.glob(f".{PROGRESS_FILE}.*"):  # by a kill
             left.unlink(missing_ok=True)
@@ -100,6 +101,17 @@ class Steering:
                     self._observer.search_stopped()
         return state
 
+    def interrupt(self) -> None:
+        """Ends the search as soon as all trainings are laid down; called by a signal."""
+        self._interrupted = True
+        self._state = self._told = "stopping"
+        self._observer.search_interrupted()
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether all trainings are to be laid down."""
+        return self._interrupted
+
     def rest(self) -> None:
         """Waits a moment, paused."""
         start = time.monotonic()
@@ -121,10 +133,10 @@ class Steering:
         entry = replace(self._open[number], epoch=epoch.epoch)
         self._open = {**self._open, number: entry}
 
-    def trial_ended(self, number: int, evaluated: int) -> None:
-        """A trial is on record; so many are evaluated in all."""
+    def trial_ended(self, number: int, spent: Spent) -> None:
+        """A trial is on record; so much is used up by all."""
         self._open = {other: entry for other, entry in self._open.items() if other != number}
-        self._evaluated = evaluated
+        self._spent = spent
 
     def _watch(self) -> None:
         said, when = None, time.monotonic()
@@ -132,23 +144,24 @@ class Steering:
             wished = read_wish(self._wish_file)
             if wished is not None and self._state != "stopping":
                 self._state = wished
-            news = (self._state, self._evaluated, self._open)
+            news = (self._state, self._spent, self._open)
             if news != said or time.monotonic() - when > HEARTBEAT_SECONDS:
                 self._write()
                 said, when = news, time.monotonic()
 
     def _write(self) -> None:
-        new = self._evaluated - self._before
+        now_spent = replace(self._spent, seconds=self.elapsed)
         progress = Progress(
-            **self._process,
+            **asdict(self._process),
             state=self._state,
             began=self._began,
             written=now(),
             trials=self._budget.trials,
             seconds=self._budget.seconds,
-            evaluated=self._evaluated,
+            epochs=self._budget.epochs,
+            evaluated=self._spent.trials,
             elapsed=self.elapsed,
-            seconds_left=self._budget.seconds_left(self._evaluated, new, self.elapsed),
+            seconds_left=self._budget.seconds_left(self._before, now_spent),
             in_evaluation=tuple(self._open.values()),
         )
         # A disk that is full is told of by the trials' own files.
@@ -157,7 +170,7 @@ class Steering:
 
 
 class Gate:
-    """An engine that is given nothing new while its search is paused.
+    """An engine that is given nothing new while its search is paused, and is halted when asked.
 
     Args:
         engine: Evaluates.
@@ -168,6 +181,7 @@ class Gate:
         self._engine, self._steering = engine, steering
         self._held: deque[Job] = deque()
         self._inside = 0
+        self._halted = False
 
     @property
     def capacity(self) -> int:
@@ -186,20 +200,30 @@ class Gate:
             self._steering.epoch_ended(number, epoch)
             on_epoch(number, epoch)
             self._steering.heed()  # so that the observer hears of a wish in the middle of a rung
+            self._let_in()
 
         self._let_in()
         while not self._inside:
+            if self._halted:
+                return LaidDown(self._held.popleft().trial)
             self._steering.rest()
             self._let_in()
         self._inside -= 1
         return self._engine.wait(heard)
+
+    def halt(self) -> None:
+        """Halts the engine; what is held is not begun."""
+        self._halted = True
+        self._engine.halt()
 
     def close(self) -> None:
         """Closes the engine."""
         self._engine.close()
 
     def _let_in(self) -> None:
-        while self._held and self._steering.heed() != "paused":
+        if self._steering.is_interrupted and not self._halted:
+            self.halt()
+        while self._held and not self._halted and self._steering.heed() != "paused":
             job = self._held.popleft()
             self._steering.submitted(job)
             self._engine.submit(job)

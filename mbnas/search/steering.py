@@ -15,27 +15,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import psutil
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
 from mbnas.search.folder import StudyFolder
+from mbnas.search.holder import Process
 
 SCHEMA = 1
 PROGRESS_FILE = "progress.json"
 WISH_FILE = "wish.json"
 SILENT_AT_MOST = timedelta(minutes=1)
 """After so long without a word, a search on another host is taken for dead."""
-_SAME_PROCESS_SECONDS = 2.0  # creation times shift a little when the clock is set
 Wish = Literal["pause", "resume", "stop"]
 State = Literal["searching", "paused", "stopping", "ended"]
 """paused: nothing new begins; stopping: what is in evaluation ends, and then the search."""
@@ -77,6 +74,7 @@ class Progress:
         elapsed: Seconds it has worked; waiting while paused does not count.
         seconds_left: About how long it will work yet; None while that cannot be said.
         in_evaluation: The trials that it has begun and not ended.
+        epochs: Epochs it is to train in all; None where something else ends it.
         schema_version: Of this file.
     """
 
@@ -92,6 +90,7 @@ class Progress:
     elapsed: float
     seconds_left: float | None
     in_evaluation: tuple[InEvaluation, ...]
+    epochs: int | None = None
     schema_version: int = SCHEMA
 
     @property
@@ -103,14 +102,10 @@ class Progress:
         """
         if self.state == "ended":
             return False
-        if self.host != platform.node():
-            return datetime.now(UTC) - self.written <= SILENT_AT_MOST
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.process_began) < _SAME_PROCESS_SECONDS
-            return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
+        process = Process(self.host, self.pid, self.process_began)
+        if process.is_of_this_host:
+            return process.is_alive_here
+        return datetime.now(UTC) - self.written <= SILENT_AT_MOST
 
     def to_json(self) -> bytes:
         """What `read_progress` reads."""
@@ -118,12 +113,6 @@ class Progress:
 
 
 _ADAPTER = TypeAdapter(Progress)
-
-
-def this_process() -> dict[str, Any]:
-    """What a `Progress` says of the process that searches."""
-    began = psutil.Process().create_time()
-    return {"host": platform.node(), "pid": os.getpid(), "process_began": began}
 
 
 def read_progress(folder: str | Path) -> Progress | None:

@@ -34,6 +34,11 @@ class Study:
         self.space = space
         self.trials = trials
 
+    @property
+    def storage(self) -> str:
+        """The URL of the database in which Optuna finds the study, without its password."""
+        return self.record.storage or f"sqlite:///{self.folder.database}"
+
     @cached_property
     def front(self) -> list[Trial]:
         """The trials no other trial dominates, limits respected, from cheap to costly."""
@@ -81,8 +86,6 @@ def open_study(path: str | Path) -> Study:
     """
     folder = StudyFolder(path)
     record, space = folder.read()
-    if not folder.database.exists():
-        raise StudyError(f"{folder.database}: missing; the study cannot be read without it")
     # From the trials' own files: Optuna takes half a minute over 10,000 trials.
     found = (folder.read_result(number) for number in folder.trial_numbers())
     return Study(folder, record, space, [trial for trial in found if trial is not None])

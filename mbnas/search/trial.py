@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 
+from mbnas.engine import FailureKind
 from mbnas.errors import SpaceError, StudyError
 from mbnas.measure.latency import Latency
 from mbnas.network import Architecture, Costs
@@ -39,6 +40,7 @@ class Trial:
         architecture: The network.
         status: How the trial ended.
         reason: Why it is untrained, stopped or failed; None otherwise.
+        failure: What kind of thing went wrong with a failed one.
         accuracy: Validation accuracy after the last epoch; None where it was not trained through.
         expected_accuracy: What a stopped or, by the models, untrained network would likely have
             come to, of the accuracy searched for.
@@ -64,6 +66,7 @@ class Trial:
     ]
     status: Status
     reason: str | None = None
+    failure: FailureKind | None = None
     accuracy: float | None = None
     expected_accuracy: float | None = None
     latency: Latency | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -59,11 +61,40 @@ class ImageTensors:
         self, part: LabelledImages, normalisation: Normalisation, device: torch.device
     ) -> None:
         channels_last = torch.from_numpy(part.images).permute(0, 2, 3, 1)
-        decoded = channels_last.contiguous().to(device)  # (N, H, W, C)
+        self._hold(channels_last.contiguous(), torch.from_numpy(part.labels), normalisation, device)
+
+    def on(self, device: torch.device) -> ImageTensors:
+        """The same images on a device; on the one that they are on already, not copied."""
+        other = copy.copy(self)
+        other._hold(self._resized[self._decoded], self.labels, self._normalisation, device)
+        return other
+
+    def __getstate__(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], Normalisation]:
+        """As arrays, which pickle can leave where another process reads them too."""
+        decoded = self._resized[self._decoded].cpu().numpy()
+        return decoded, self.labels.cpu().numpy(), self._normalisation
+
+    def __setstate__(
+        self, state: tuple[NDArray[np.uint8], NDArray[np.int64], Normalisation]
+    ) -> None:
+        """On the CPU, not copied."""
+        decoded, labels, normalisation = state
+        with warnings.catch_warnings():
+            # What processes share must not be written to, and is not.
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            images, indices = torch.from_numpy(decoded), torch.from_numpy(labels)
+        self._hold(images, indices, normalisation, torch.device("cpu"))
+
+    def _hold(
+        self, images: Tensor, labels: Tensor, normalisation: Normalisation, device: torch.device
+    ) -> None:
+        """Images uint8 (N, H, W, C) and labels (N,), from now on on a device."""
+        decoded = images.to(device)
+        self._normalisation = normalisation
         self._decoded = decoded.shape[1]
         self._resized = {self._decoded: decoded}
         self._resizing = threading.Lock()
-        self.labels = torch.from_numpy(part.labels).to(device)
+        self.labels = labels.to(device)
         self._scale = 1 / (torch.tensor(normalisation.std, device=device) * 255)
         self._shift = -torch.tensor(normalisation.mean, device=device) * 255 * self._scale
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -65,19 +66,48 @@ class TorchTrainer:
         self.device = choose_device(device)
         self.normalisation = Normalisation.of(train.images)
         self._classes = classes
-        # Asked for once: what one thread sets, a new one begins with.
-        self._threads = torch.get_num_threads()
         self._sharing = 1
         self._flip, self._crop = flip, crop
         self.recipe: Recipe
         self._set_recipe(recipe)
-        on_gpu = self.device.type == "cuda"
-        self._turn = threading.Lock() if on_gpu else contextlib.nullcontext()
         with self._memory_errors():
             self._train = ImageTensors(train, self.normalisation, self.device)
             self._validation = ImageTensors(validation, self.normalisation, self.device)
-        self._wait()  # other streams will read them
+        self._settle()
+
+    def on(self, device: str | None) -> TorchTrainer:
+        """The same trainer on another device.
+
+        Raises:
+            BuildError: the device is not there, or has no room for the images.
+        """
+        other = copy.copy(self)
+        other.device = choose_device(device)
+        with other._memory_errors():
+            other._train = self._train.on(other.device)
+            other._validation = self._validation.on(other.device)
+        other._settle()
+        return other
+
+    def _settle(self) -> None:
+        """Looks at the device and the process that it is in now."""
+        # Asked for once: what one thread sets, a new one begins with.
+        self._threads = torch.get_num_threads()
+        on_gpu = self.device.type == "cuda"
+        self._turn = threading.Lock() if on_gpu else contextlib.nullcontext()
+        self._wait()  # other streams will read the images
         self._free_bytes = free_bytes(self.device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, in which it is on the CPU until it is put `on` a device."""
+        state = dict(self.__dict__)
+        del state["_turn"]
+        return {**state, "device": torch.device("cpu")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """In the process that it was sent to."""
+        self.__dict__.update(state)
+        self._settle()
 
     def with_recipe(self, recipe: Recipe) -> TorchTrainer:
         """A trainer by another recipe that shares this one's images."""

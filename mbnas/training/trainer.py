@@ -24,6 +24,10 @@ class OutOfMemoryError(BuildError):
     """The training device has not enough memory for this network at this batch size."""
 
 
+class OutOfTimeError(BuildError):
+    """The training took longer than it was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """What one epoch brought.

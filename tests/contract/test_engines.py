@@ -9,18 +9,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from engine_fakes import BrokenMeter, Meets, Raises, Slow
 from helpers import some_architectures, stripes, tiny_space
 
 from mbnas.engine import (
     Engine,
     Failed,
+    FailureKind,
+    LaidDown,
     LocalEngine,
     Measure,
     Measured,
@@ -28,10 +31,11 @@ from mbnas.engine import (
     PackedEngine,
     Train,
     Trained,
+    WorkersEngine,
 )
-from mbnas.errors import MeasureError
+from mbnas.errors import DataError, ExportError, MeasureError
 from mbnas.measure.cores import CoreLock, usable_cores
-from mbnas.measure.latency import Latency, LatencyMeter
+from mbnas.measure.latency import LatencyMeter
 from mbnas.measure.parity import ParityError
 from mbnas.network import Architecture
 from mbnas.testing import FakeLatencyMeter, FakeTrainer, fake_accuracy, fake_latency_ms
@@ -42,6 +46,7 @@ from mbnas.training.trainer import (
     Epoch,
     NonFiniteLossError,
     OutOfMemoryError,
+    OutOfTimeError,
     Trainer,
     Training,
 )
@@ -55,8 +60,13 @@ def packed(trainer: Trainer, meter: LatencyMeter) -> Engine:
     return PackedEngine(trainer, meter, classes=10, pack=3)
 
 
+def workers(trainer: Trainer, meter: LatencyMeter) -> Engine:
+    return WorkersEngine(trainer, meter, classes=10, pack=2)
+
+
 Make = Callable[[Trainer, LatencyMeter], Engine]
-every_engine = pytest.mark.parametrize("make", [local, packed])
+every_engine = pytest.mark.parametrize("make", [local, packed, workers])
+in_this_process = pytest.mark.parametrize("make", [local, packed])
 
 
 @contextlib.contextmanager
@@ -110,67 +120,106 @@ def test_a_job_to_a_rung_comes_back_unfinished_and_goes_on(make: Make, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "kind"),
     [
-        NonFiniteLossError("epoch 1: the training loss is nan"),
-        OutOfMemoryError("training on cuda: no room"),
-        MemoryError("no room"),
-        MeasureError("cannot run"),
-        ParityError("differ"),
+        (NonFiniteLossError("epoch 1: the training loss is nan"), "non-finite"),
+        (OutOfMemoryError("training on cuda: no room"), "out of memory"),
+        (MemoryError("no room"), "out of memory"),
+        (OutOfTimeError("not trained within 3 s"), "timeout"),
+        (MeasureError("cannot run"), "latency"),
+        (ParityError("differ"), "parity"),
+        (ExportError("no such operator"), "export"),
+        (DataError("an image is gone"), "data"),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
 )
 @every_engine
-def test_named_failures_fail_the_trial_with_their_reason(make: Make, error: Exception) -> None:
-    def fail(_: Architecture) -> None:
-        raise error
-
-    with opened(make, FakeTrainer(before=fail)) as engine:
+def test_named_failures_fail_the_trial_with_their_reason(
+    make: Make, error: Exception, kind: FailureKind
+) -> None:
+    with opened(make, FakeTrainer(before=Raises(error))) as engine:
         engine.submit(Train(1, Assignment(some_architectures(tiny_space(), 1)[0], 0)))
         outcome = engine.wait(ignore)
     assert isinstance(outcome, Failed)
-    assert outcome.reason == f"{type(error).__name__}: {error}"
+    assert (outcome.kind, outcome.reason) == (kind, str(error))
+    assert outcome.log.endswith(f"{type(error).__name__}: {error}")
+    assert "in __call__" in outcome.log
 
 
 @every_engine
 def test_a_network_that_cannot_be_timed_fails_its_trial(make: Make) -> None:
-    class Broken(FakeLatencyMeter):
-        def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
-            raise MeasureError("cannot run")
-
-    with opened(make, meter=Broken()) as engine:
+    with opened(make, meter=BrokenMeter(MeasureError("cannot run"))) as engine:
         engine.submit(Measure(5, some_architectures(tiny_space(), 1)[0]))
         outcome = engine.wait(ignore)
     assert isinstance(outcome, Failed)
-    assert (outcome.trial, outcome.reason) == (5, "MeasureError: cannot run")
+    assert (outcome.trial, outcome.kind, outcome.reason) == (5, "latency", "cannot run")
 
 
 @every_engine
 def test_any_other_error_stops_everything(make: Make) -> None:
-    def fail(_: Architecture) -> None:
-        raise ZeroDivisionError
-
-    with opened(make, FakeTrainer(before=fail)) as engine:
+    with opened(make, FakeTrainer(before=Raises(ZeroDivisionError("by hand")))) as engine:
         engine.submit(Train(1, Assignment(some_architectures(tiny_space(), 1)[0], 0)))
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError, match="by hand") as caught:
             engine.wait(ignore)
+    told = [str(entry.path) for entry in caught.traceback] + getattr(caught.value, "__notes__", [])
+    assert any("engine_fakes.py" in one for one in told)
 
 
-def test_a_pack_trains_several_at_once_and_keeps_their_order() -> None:
-    some = some_architectures(tiny_space(), 3)
-    together = threading.Barrier(3, timeout=60)  # none ends before all have begun
-    trainer = FakeTrainer(before=lambda _: ignore_index(together.wait()))
+@every_engine
+def test_a_training_that_is_out_of_time_fails(make: Make) -> None:
+    trainer = FakeTrainer(epochs=10_000, seconds_per_epoch=0.01)
+    with opened(make, trainer) as engine:
+        (network,) = some_architectures(tiny_space(), 1)
+        engine.submit(Train(1, Assignment(network, 0), seconds=0.05))
+        outcome = engine.wait(ignore)
+    assert isinstance(outcome, Failed)
+    assert (outcome.kind, outcome.reason) == ("timeout", "not trained within 0.05 s")
+
+
+@every_engine
+def test_a_halted_engine_lays_everything_down_at_an_epoch(make: Make, tmp_path: Path) -> None:
+    some = some_architectures(tiny_space(), 4)
+    checkpoints = [tmp_path / str(trial) for trial in range(len(some))]
+    heard: dict[int, int] = {}
+    with opened(make, FakeTrainer(epochs=1000, seconds_per_epoch=0.01)) as engine:
+
+        def halt(trial: int, epoch: Epoch) -> None:
+            heard[trial] = epoch.epoch
+            engine.halt()
+
+        for trial, network in enumerate(some):
+            engine.submit(Train(trial, Assignment(network, 0, checkpoint=checkpoints[trial])))
+        outcomes = [engine.wait(halt) for _ in some]
+    assert sorted(outcome.trial for outcome in outcomes) == [0, 1, 2, 3]
+    assert all(isinstance(outcome, LaidDown) for outcome in outcomes)
+    assert heard
+    for trial, epoch in heard.items():
+        assert epoch <= int(checkpoints[trial].read_text().split()[1]) < 1000
+
+
+@pytest.mark.parametrize("make", [packed, workers])
+def test_a_pack_trains_several_at_once(make: Make, tmp_path: Path) -> None:
+    some = some_architectures(tiny_space(), 2)
+    trainer = FakeTrainer(before=Meets(tmp_path, 2))  # none ends before both have begun
     heard: list[int] = []
-    with opened(packed, trainer) as engine:
+    with opened(make, trainer) as engine:
         for trial, network in enumerate(some):
             engine.submit(Train(trial, Assignment(network, 0)))
         outcomes = [engine.wait(lambda trial, _: heard.append(trial)) for _ in some]
-    assert [outcome.trial for outcome in outcomes] == [0, 1, 2]
-    assert sorted(heard) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert sorted(outcome.trial for outcome in outcomes) == [0, 1]
+    assert sorted(heard) == [0, 0, 0, 1, 1, 1]
 
 
-def ignore_index(_: int) -> None:
-    """Of the barrier."""
+@pytest.mark.parametrize("make", [packed, workers])
+def test_whichever_ends_first_comes_first(make: Make, tmp_path: Path) -> None:
+    slow, quick = some_architectures(tiny_space(), 2)
+    with opened(make, FakeTrainer(epochs=1, before=Slow(slow.id, tmp_path / "go"))) as engine:
+        engine.submit(Train(0, Assignment(slow, 0)))
+        engine.submit(Train(1, Assignment(quick, 0)))
+        first = engine.wait(ignore)
+        (tmp_path / "go").touch()
+        second = engine.wait(ignore)
+    assert [first.trial, second.trial] == [1, 0]
 
 
 def test_one_that_meets_a_lack_of_memory_is_trained_again_alone() -> None:
@@ -341,7 +390,7 @@ def test_a_measuring_process_ends_with_its_parent() -> None:
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
-@every_engine
+@in_this_process
 def test_a_training_on_the_cores_lets_measurements_in_between_its_steps(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,10 +13,13 @@ from typing import Any
 
 import pytest
 from helpers import ROOT
+from integration.storages import optuna_study
 from integration.studies import fake_search
 
 from mbnas.search import Trial, open_study
-from mbnas.search.folder import StudyFolder
+from mbnas.search.folder import CHECKPOINT, StudyFolder
+from mbnas.search.steering import read_progress
+from mbnas.search.storage import open_optuna_study
 from mbnas.search.study import broken_off
 from mbnas.testing import FakeTrainer
 
@@ -55,17 +59,23 @@ def wait_for(marker: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "kills",
+    [[signal.SIGKILL], [signal.SIGINT, signal.SIGINT], [signal.SIGTERM, signal.SIGINT]],
+    ids=["kill -9", "Ctrl-C twice", "a cluster's notice, and Ctrl-C"],
+)
 def test_nothing_is_lost_and_the_broken_trial_is_evaluated_again(
-    kill: signal.Signals, tmp_path: Path
+    kills: list[signal.Signals], tmp_path: Path
 ) -> None:
     study, marker = tmp_path / "study", tmp_path / "marker"
     killed = start(study, marker)
     wait_for(marker, killed)
-    os.kill(killed.pid, kill)
+    for kill in kills:
+        os.kill(killed.pid, kill)
+        time.sleep(0.2)  # two at once are one to the system
     killed.communicate()
     before = open_study(study)
-    database = before.folder.optuna_study(before.record.name, before.record.goals.quantities)
+    database = optuna_study(before.folder)
     running = [frozen.number for frozen in broken_off(database)]
     assert len(running) == 1
     assert len(before.trials) == 3
@@ -103,3 +113,59 @@ def test_a_kill_between_the_files_and_optuna_repeats_no_training(tmp_path: Path)
     left_behind = study.trial(4).architecture.id
     assert left_behind not in trainer.trained
     assert [trial.number for trial in study.trials] == list(range(len(study.trials)))
+
+
+SLOW = """
+import sys
+sys.path.insert(0, "tests")
+from pathlib import Path
+from integration.studies import fake_search
+from mbnas.cli.progress import progress
+from mbnas.testing import FakeTrainer
+
+engine, pack = sys.argv[2], int(sys.argv[3])
+if __name__ == "__main__":
+    trainer = FakeTrainer(epochs=40, seconds_per_epoch=0.05)
+    with progress(40) as observer:
+        fake_search(
+            Path(sys.argv[1]), trainer=trainer, engine=engine, pack=pack
+        ).run(trials=30, observer=observer)
+"""
+
+
+@pytest.mark.parametrize(("engine", "pack"), [("local", 1), ("local", 2), ("workers", 2)])
+def test_ctrl_c_lets_trainings_end_their_epoch(engine: str, pack: int, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW)
+    command = [sys.executable, str(script), str(study), engine, str(pack)]
+    searching = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    folder = StudyFolder(study)
+    wait_for_epochs(folder, 3, searching)
+    searching.send_signal(signal.SIGINT)
+    said, errors = searching.communicate(timeout=120)
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert "interrupted: what is trained ends its epoch" in said
+    progress = read_progress(study)
+    assert progress is not None
+    assert progress.state == "ended"
+    database = open_optuna_study(folder, folder.read()[0])
+    waiting = broken_off(database)
+    assert waiting
+    assert len(waiting) <= pack + 1
+    assert any(folder.checkpoint(one.number).exists() for one in waiting)
+
+
+def wait_for_epochs(folder: StudyFolder, epoch: int, process: subprocess.Popen[str]) -> None:
+    """Waits until a trial has come so far."""
+    deadline = time.monotonic() + 120
+    while True:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            checkpoint = next(folder.trials.glob(f"*/{CHECKPOINT}"), None)
+            if checkpoint is not None and int(checkpoint.read_text().split()[1]) >= epoch:
+                return
+        time.sleep(0.01)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import ROOT, stripes, tiny_space
+from integration.storages import optuna_study
 from integration.studies import digits, fake_search
 from optuna.trial import TrialState
 from safetensors.numpy import load_file
@@ -66,7 +67,7 @@ def test_trials_are_asked_about_at_their_rungs_and_may_be_stopped(tmp_path: Path
         else:
             assert (trial.status, len(trial.curve)) == ("trained", 3)
     assert all(member.number % 2 == 0 for member in study.front)
-    told = study.folder.optuna_study(study.record.name, study.record.goals.quantities)
+    told = optuna_study(study.folder)
     assert {trial.status for trial in own} == {"trained", "untrained", "stopped"}
     for trial in own:
         frozen = told.get_trials(deepcopy=False)[trial.number]
@@ -169,7 +170,7 @@ def test_balanced_accuracy_may_be_what_is_searched_for(tmp_path: Path) -> None:
     best = max(trial.balanced_accuracy for trial in balanced.trials)
     assert balanced.front[-1].balanced_accuracy == best
     assert plain.front[-1].accuracy == max(trial.accuracy for trial in plain.trials)
-    told = balanced.folder.optuna_study(balanced.record.name, balanced.record.goals.quantities)
+    told = optuna_study(balanced.folder)
     first = balanced.trials[0]
     assert told.trials[0].values == [first.balanced_accuracy, first.latency_ms]
     assert told.metric_names == ["balanced_accuracy", "latency_ms"]

@@ -232,9 +232,12 @@ def test_a_failed_trial_keeps_its_reason_and_the_search_goes_on(tmp_path: Path) 
     study = fake_search(tmp_path / "study", trainer=FakeTrainer(before=lose_some)).run(trials=20)
     failed = [trial for trial in study.trials if trial.status == "failed"]
     assert failed
-    assert {trial.reason for trial in failed} == {
-        "NonFiniteLossError: epoch 2: the training loss is nan"
+    assert {(trial.failure, trial.reason) for trial in failed} == {
+        ("non-finite", "non-finite: epoch 2: the training loss is nan")
     }
+    log = study.folder.log_file(failed[0].number).read_text()
+    assert log.startswith("Traceback")
+    assert log.endswith("NonFiniteLossError: epoch 2: the training loss is nan")
     assert all(trial.accuracy is None for trial in failed)
     frozen = optuna.load_study(
         study_name="study", storage=f"sqlite:///{study.folder.database}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT, run_mbnas, some_architectures, tiny_space
+from integration.storages import optuna_study
 from integration.studies import fake_search
 
 from mbnas.cli import main
@@ -263,7 +264,7 @@ def test_stopped_it_leaves_what_was_broken_off_for_later(tmp_path: Path) -> None
         fake_search(folder, trainer=FakeTrainer(before=break_down)).run(TRIALS)
     assert progress_of(folder).state == "ended"
     study = fake_search(folder).run(TRIALS, observer=StopsAtOnce())
-    database = study.folder.optuna_study(study.record.name, study.record.goals.quantities)
+    database = optuna_study(study.folder)
     assert len(broken_off(database)) == 1
     assert len(fake_search(folder).run(TRIALS).trials) >= TRIALS
     assert not broken_off(database)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mbnas.errors import StudyError
+from mbnas.search.holder import Process
 from mbnas.search.record import now
 from mbnas.search.steering import (
     Progress,
     pause_search,
     read_progress,
     read_wish,
-    this_process,
 )
 
 HERE = Progress(
-    **this_process(),
+    **asdict(Process.this()),
     state="searching",
     began=now(),
     written=now(),

@@ -1,0 +1,71 @@
+"""Objects for other processes of this machine, their arrays in memory that all of them see."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+from mbnas.errors import StudyError
+
+_ALIGNED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCopy:
+    """What another process makes the object of, without a copy of its arrays.
+
+    Attributes:
+        content: The object, pickled but for its arrays.
+        arrays: Offset and length of each array in the shared memory.
+        memory: Their memory.
+    """
+
+    content: bytes
+    arrays: tuple[tuple[int, int], ...]
+    memory: SharedMemory
+
+    @classmethod
+    def of(cls, thing: object) -> SharedCopy:
+        """Puts an object's arrays into shared memory.
+
+        Raises:
+            StudyError: it cannot be sent to another process.
+        """
+        buffers: list[pickle.PickleBuffer] = []
+        try:
+            content = pickle.dumps(thing, protocol=5, buffer_callback=buffers.append)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            name = type(thing).__name__
+            raise StudyError(
+                f"{name}: cannot be sent to another process ({error}); use engine local"
+            ) from None
+        parts = [buffer.raw() for buffer in buffers]
+        arrays, end = [], 0
+        for part in parts:
+            arrays.append((end, part.nbytes))
+            end += -(-part.nbytes // _ALIGNED) * _ALIGNED
+        memory = SharedMemory(create=True, size=max(1, end))
+        whole = _bytes(memory)
+        for (at, length), part in zip(arrays, parts, strict=True):
+            whole[at : at + length] = part
+        return cls(content, tuple(arrays), memory)
+
+    def open(self) -> Any:
+        """The object, in the process that this was sent to; its arrays cannot be written to."""
+        whole = _bytes(self.memory).toreadonly()
+        return pickle.loads(
+            self.content, buffers=[whole[at : at + length] for at, length in self.arrays]
+        )
+
+    def close(self) -> None:
+        """Gives the memory back; for the process that made it, once the others have ended."""
+        self.memory.close()
+        self.memory.unlink()
+
+
+def _bytes(memory: SharedMemory) -> memoryview:
+    view = memory.buf
+    assert view is not None  # but after `close`
+    return view

@@ -1,0 +1,273 @@
+"""The engine whose trainings and measurements have processes of their own on this machine."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait as first_of
+from pathlib import Path
+
+import torch
+
+from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
+from mbnas.engine.sharing import SharedCopy
+from mbnas.engine.worker import Broken, Place, Said, Waits, Worker
+from mbnas.measure.cores import reserved_cores, usable_cores, with_hyperthreads
+from mbnas.measure.latency import LatencyMeter
+from mbnas.training.torch_trainer import TorchTrainer
+from mbnas.training.trainer import Epoch, Trainer
+
+GRACE_SECONDS = 30.0
+"""A training that is out of time says so itself at a step; one that hangs is ended after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A job, and what it has been through.
+
+    Attributes:
+        job: What is to be done.
+        lost: Whether a worker has died of it already.
+        alone: Whether it is tried again with the device to itself.
+    """
+
+    job: Job
+    lost: bool = False
+    alone: bool = False
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A place of the machine, the worker there, and what it does.
+
+    Attributes:
+        place: What the worker has of the machine.
+        worker: The process; None until there is something to do.
+        task: What it works on; None while it is free.
+        began: When it began, by `time.monotonic`.
+    """
+
+    place: Place
+    worker: Worker | None = None
+    task: _Task | None = None
+    began: float = 0.0
+
+    @property
+    def hangs_from(self) -> float:
+        """The moment from which its job is taken to hang, by `time.monotonic`."""
+        job = None if self.task is None else self.task.job
+        given = job.seconds if isinstance(job, Train) else None
+        return math.inf if given is None else self.began + given + GRACE_SECONDS
+
+
+class WorkersEngine:
+    """Trains in some processes and measures in another.
+
+    A process that dies takes nothing with it: its job goes to another one, from the last epoch on.
+    The images are in memory that all share. Where trainings use the cores, the measuring process
+    makes them pause; where they use GPUs, it has cores to itself if there are enough.
+
+    Args:
+        trainer: Trains networks; sent to the processes.
+        meter: Measures latencies; sent too.
+        classes: Number of classes of the data.
+        pack: Trainings at once; on GPUs, on each.
+        on_wait: Called when another mbnas keeps a training from the cores for two seconds.
+
+    Raises:
+        StudyError: trainer or meter cannot be sent to another process.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        meter: LatencyMeter,
+        classes: int,
+        pack: int,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._tools = SharedCopy.of((trainer, meter))
+        self._epochs = trainer.epochs
+        self._classes = classes
+        self._on_wait = on_wait
+        self._logs = Path(tempfile.mkdtemp(prefix="mbnas-workers-"))
+        measuring, training = places(trainer, meter.threads, pack)
+        self._measuring = [_Seat(measuring)]
+        self._training = [_Seat(place) for place in training]
+        self._measurements: deque[_Task] = deque()
+        self._trainings: deque[_Task] = deque()
+        self._laid_down: deque[int] = deque()
+        self._halted = False
+
+    @property
+    def capacity(self) -> int:
+        """One more than are trained at once: the next is measured, or waits for a free place."""
+        return len(self._training) + 1
+
+    def submit(self, job: Job) -> None:
+        """Gives a job to a free worker, or lets it wait for one."""
+        (self._measurements if isinstance(job, Measure) else self._trainings).append(_Task(job))
+        self._assign()
+
+    def wait(self, on_epoch: Callable[[int, Epoch], None]) -> Outcome:
+        """The outcome of the job that ends first; meanwhile `on_epoch` hears of all trainings."""
+        while not self._laid_down:
+            outcome = self._next(on_epoch)
+            self._assign()
+            if outcome is not None:
+                return outcome
+        return LaidDown(self._laid_down.popleft())
+
+    def halt(self) -> None:
+        """Lays trainings down at the end of their epoch; what waits for a place is not begun."""
+        self._halted = True
+        self._assign()
+
+    def close(self) -> None:
+        """Ends the processes; trainings are lost but for their last checkpoint."""
+        for seat in self._seats:
+            _clear(seat)
+        self._tools.close()
+        shutil.rmtree(self._logs, ignore_errors=True)
+
+    @property
+    def _seats(self) -> list[_Seat]:
+        return [*self._measuring, *self._training]
+
+    def _assign(self) -> None:
+        """Gives waiting jobs to free workers; of a halted engine, back."""
+        if self._halted:
+            waiting = (*self._measurements, *self._trainings)
+            self._laid_down += [task.job.trial for task in waiting]
+            self._measurements.clear()
+            self._trainings.clear()
+        self._begin(self._measuring, self._measurements)
+        self._begin(self._training, self._trainings)
+
+    def _begin(self, seats: Sequence[_Seat], waiting: deque[_Task]) -> None:
+        """Gives jobs in turn to free seats; nothing begins beside one that must be alone."""
+        while waiting:
+            free = [seat for seat in seats if seat.task is None]
+            busy = [seat.task for seat in seats if seat.task is not None]
+            if not free or any(task.alone for task in busy) or (waiting[0].alone and busy):
+                return
+            seat = free[0]
+            seat.worker = seat.worker or Worker(
+                seat.place, self._tools, self._classes, self._logs / seat.place.name
+            )
+            seat.task, seat.began = waiting.popleft(), time.monotonic()
+            seat.worker.send(seat.task.job)
+
+    def _next(self, on_epoch: Callable[[int, Epoch], None]) -> Outcome | None:
+        """Hears what the next worker says; an outcome, if it is one."""
+        busy = {
+            seat.worker.pipe: seat
+            for seat in self._seats
+            if seat.worker is not None and seat.task is not None
+        }
+        until = min(seat.hangs_from for seat in busy.values())
+        patience = None if until == math.inf else max(0.0, until - time.monotonic())
+        ready = first_of(list(busy), patience)
+        if not ready:
+            return _end_hanging(min(busy.values(), key=lambda seat: seat.hangs_from))
+        pipe = next(pipe for pipe in busy if pipe is ready[0])
+        try:
+            said: Said = pipe.recv()
+        except (EOFError, OSError):
+            return self._lost(busy[pipe])
+        match said:
+            case (int(trial), epoch):
+                on_epoch(trial, epoch)
+                if not self._halted or epoch.epoch == self._epochs:  # whose outcome comes next
+                    return None
+                _clear(busy[pipe])
+                return LaidDown(trial)
+            case Waits():
+                if len(busy) == 1:  # else one's own trainings and measurements take turns
+                    self._on_wait()
+                return None
+            case Broken():
+                raise said.error
+            case _:
+                return self._ended(busy[pipe], said)
+
+    def _ended(self, seat: _Seat, outcome: Outcome) -> Outcome | None:
+        """An outcome; a lack of memory is tried once more, nothing beside it."""
+        task, seat.task = seat.task, None
+        assert task is not None
+        if isinstance(outcome, Failed) and outcome.kind == "out of memory" and not task.alone:
+            self._trainings.appendleft(replace(task, alone=True))
+            return None
+        return outcome
+
+    def _lost(self, seat: _Seat) -> Outcome | None:
+        """Its worker died: another one does the job, or no third one."""
+        assert seat.task is not None
+        assert seat.worker is not None
+        task, seconds = seat.task, time.monotonic() - seat.began
+        how, log = seat.worker.obituary()
+        _clear(seat)
+        if task.lost:
+            return Failed(
+                task.job.trial, "lost worker", f"{how}, for the second time", seconds, log
+            )
+        waiting = self._measurements if isinstance(task.job, Measure) else self._trainings
+        waiting.appendleft(replace(task, lost=True))
+        return None
+
+
+def _end_hanging(seat: _Seat) -> Failed:
+    assert seat.task is not None
+    assert seat.worker is not None
+    assert isinstance(seat.task.job, Train)
+    job, seconds = seat.task.job, time.monotonic() - seat.began
+    log = seat.worker.log_lines()
+    _clear(seat)
+    return Failed(
+        job.trial, "timeout", f"not trained within {job.seconds:g} s, and hangs", seconds, log
+    )
+
+
+def _clear(seat: _Seat) -> None:
+    """Ends a worker; the seat's next task gets another one."""
+    if seat.worker is not None:
+        seat.worker.kill()
+    seat.worker = seat.task = None
+
+
+def places(trainer: Trainer, threads: int, pack: int) -> tuple[Place, list[Place]]:
+    """Where to measure, and where to train: `pack` on each GPU, or on the cores.
+
+    Args:
+        trainer: What trains.
+        threads: Threads of a measured network.
+        pack: Trainings on a device at once.
+    """
+    measuring, training = _cores(trainer, threads)
+    return Place("mbnas-measuring", None, 1, measuring), [
+        Place(f"mbnas-training-{at}", device, pack, training)
+        for at, device in enumerate(device for _ in range(pack) for device in _devices(trainer))
+    ]
+
+
+def _devices(trainer: Trainer) -> list[str | None]:
+    """Where a trainer may train: where it is told, or on every GPU."""
+    if not isinstance(trainer, TorchTrainer):
+        return [None]
+    if str(trainer.device) == "cuda":  # no certain one
+        return [f"cuda:{at}" for at in range(torch.cuda.device_count())]
+    return [str(trainer.device)]
+
+
+def _cores(trainer: Trainer, threads: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Cores to measure on and to train on; none where all share them."""
+    measuring = () if trainer.uses_cores else tuple(reserved_cores(threads))
+    if not measuring:
+        return (), ()
+    left = set(usable_cores()) - with_hyperthreads(list(measuring))
+    return measuring, tuple(sorted(left))

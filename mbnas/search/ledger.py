@@ -1,0 +1,146 @@
+"""The trials on record: their files, what Optuna is told of them, and what they come to."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import optuna
+from optuna.trial import TrialState
+
+from mbnas.errors import StudyError
+from mbnas.search.annotation import annotate
+from mbnas.search.evaluation import Ended
+from mbnas.search.folder import StudyFolder
+from mbnas.search.front import is_settled
+from mbnas.search.holder import Held
+from mbnas.search.record import StudyRecord
+from mbnas.search.savings import is_paid
+from mbnas.search.study import RESULT
+from mbnas.search.trial import Trial
+
+FAILED_AT_FIRST = 5
+"""So many failed trials, and none but failed ones since the search began, end it."""
+FAILED_IN_A_ROW = 10
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What a search has on record.
+
+    Attributes:
+        folder: The study's.
+        record: What the study is made with.
+        study: Optuna's study.
+        trials: The trials on record, in the order in which they were told.
+        held: The folder's lock.
+    """
+
+    folder: StudyFolder
+    record: StudyRecord
+    study: optuna.Study
+    trials: list[Trial]
+    held: Held
+    evaluated: int = field(default=0, init=False)
+    epochs: int = field(default=0, init=False)
+    _known: dict[str, Trial] = field(default_factory=dict, init=False)
+    _failed: list[Trial] = field(default_factory=list, init=False)
+    _succeeded: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        for trial in self.trials:
+            self._count(trial)
+
+    def known(self, identity: str) -> Trial | None:
+        """The first result of a network; one that is settled before one that is not."""
+        return self._known.get(identity)
+
+    @property
+    def networks_of_the_space(self) -> int:
+        """How many of the space's networks are known."""
+        return sum(not trial.outside for trial in self._known.values())
+
+    def write(self, ended: Ended) -> None:
+        """Writes a trial's files, from which a search that is killed now goes on.
+
+        Raises:
+            StudyError: the disk is full, or the folder cannot be written, or was taken over.
+        """
+        self.held.check()
+        self.folder.write_trial(ended.trial, ended.weights, ended.model, ended.log)
+
+    def tell(self, asked: optuna.Trial, trial: Trial) -> None:
+        """Puts a trial on record, once its files are written.
+
+        Raises:
+            StudyError: too many trials fail.
+        """
+        annotate(self.study, asked, trial, self.folder)
+        asked.set_user_attr(RESULT, trial.to_record())
+        self._tell_constraints(asked, trial)
+        if trial.outside:
+            # Any other state would leave Optuna's samplers no parameters that all trials have.
+            self.study.tell(asked, state=TrialState.FAIL)
+        elif is_settled(trial, self.record.goals):
+            self.study.tell(asked, self._values(trial))
+        else:
+            # Of what was stopped, Optuna takes no values when there are two objectives.
+            failed = self._origin(trial).status == "failed"
+            self.study.tell(asked, state=TrialState.FAIL if failed else TrialState.PRUNED)
+        self.trials.append(trial)
+        self._count(trial)
+
+    def check_failures(self, trial: Trial) -> None:
+        """Ends a search whose trials fail too often.
+
+        Args:
+            trial: The one that ended last.
+
+        Raises:
+            StudyError: the first few of this search failed, or many in a row.
+        """
+        if trial.status != "failed":
+            self._succeeded = self._succeeded or is_paid(trial)
+            self._failed.clear()
+            return
+        self._failed.append(trial)
+        most = FAILED_IN_A_ROW if self._succeeded else FAILED_AT_FIRST
+        if len(self._failed) < most:
+            return
+        kinds = Counter(str(one.failure) for one in self._failed)
+        said = ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common())
+        raise StudyError(
+            f"{self.folder.path}: {len(self._failed)} trials in a row failed ({said}); the last:"
+            f" {trial.reason}; see {self.folder.log_file(trial.number)}, mend it, and the same"
+            " command goes on"
+        )
+
+    def _tell_constraints(self, asked: optuna.Trial, trial: Trial) -> None:
+        told = set(self.study.get_trials(deepcopy=False)[asked.number].constraints)  # by a kill
+        for limit in self.record.goals.limits:
+            value = trial.bound(limit.quantity)
+            if limit.quantity not in told:
+                # As a share of the limit, so that limits in bytes and milliseconds weigh alike.
+                # All or none, Optuna's GP insists: what is not known counts as neither way.
+                asked.set_constraint(
+                    limit.quantity, 0.0 if value is None else value / limit.most - 1
+                )
+
+    def _values(self, trial: Trial) -> tuple[float, float]:
+        """What Optuna's samplers see; a network that broke a limit has accuracy 0."""
+        goals = self.record.goals
+        cost = trial.value(goals.cost)
+        return (trial.value(goals.quality) or 0.0, math.inf if cost is None else cost)
+
+    def _count(self, trial: Trial) -> None:
+        if is_paid(trial):
+            self.evaluated += 1
+            self.epochs += len(trial.curve)
+        there = self._known.get(trial.architecture.id)
+        if trial.status != "reused" and (there is None or not is_settled(there, self.record.goals)):
+            self._known[trial.architecture.id] = trial
+
+    def _origin(self, trial: Trial) -> Trial:
+        """The trial whose result this is."""
+        return trial if trial.reused_from is None else self._known[trial.architecture.id]

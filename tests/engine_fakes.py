@@ -1,0 +1,204 @@
+"""Fakes for engines that send them to other processes: importable there, made of plain values."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mbnas.measure.cores import CoreLock
+from mbnas.measure.latency import Latency
+from mbnas.network import Architecture
+from mbnas.testing import FakeLatencyMeter, FakeTrainer
+from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Training, no_step
+
+PATIENCE_SECONDS = 60.0
+
+
+def wait_until(there: Callable[[], bool]) -> None:
+    """Waits for what another process does."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not there():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+def marks(folder: Path, kind: str) -> list[str]:
+    """What `mark` left."""
+    return sorted(file.name.partition(".")[2] for file in folder.glob(f"{kind}.*"))
+
+
+def mark(folder: Path, kind: str, name: object) -> None:
+    """Leaves a mark that other processes see."""
+    (folder / f"{kind}.{name}").touch()
+
+
+@dataclass(frozen=True)
+class Raises:
+    """Raises an error before any training."""
+
+    error: Exception
+
+    def __call__(self, architecture: Architecture) -> None:
+        raise self.error
+
+
+@dataclass(frozen=True)
+class Meets:
+    """Waits before a training until so many have begun, in whatever processes."""
+
+    folder: Path
+    count: int
+
+    def __call__(self, architecture: Architecture) -> None:
+        mark(self.folder, "begun", architecture.id)
+        wait_until(lambda: len(marks(self.folder, "begun")) >= self.count)
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Keeps one network from being trained until a file is there."""
+
+    network: str
+    go: Path
+
+    def __call__(self, architecture: Architecture) -> None:
+        if architecture.id == self.network:
+            wait_until(self.go.exists)
+
+
+class BrokenMeter(FakeLatencyMeter):
+    """Raises an error in place of measuring."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
+        raise self.error
+
+
+class Deadly(FakeTrainer):
+    """Kills its own process after the first epoch, the first `times` times."""
+
+    def __init__(self, folder: Path, times: int) -> None:
+        super().__init__()
+        self.folder, self.times = folder, times
+
+    def train(
+        self,
+        assignment: Assignment,
+        on_epoch: Callable[[Epoch], None],
+        on_step: Callable[[], None] = no_step,
+    ) -> Training:
+        deaths = len(marks(self.folder, "death"))
+
+        def heard(epoch: Epoch) -> None:
+            on_epoch(epoch)
+            if deaths < self.times:
+                mark(self.folder, "death", deaths)
+                sys.stderr.write("about to die\n")
+                sys.stderr.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return super().train(assignment, heard, on_step)
+
+
+class Hanging(FakeTrainer):
+    """Hangs after its first epoch, and says so with a mark."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def train(
+        self,
+        assignment: Assignment,
+        on_epoch: Callable[[Epoch], None],
+        on_step: Callable[[], None] = no_step,
+    ) -> Training:
+        def heard(epoch: Epoch) -> None:
+            on_epoch(epoch)
+            mark(self.folder, "hanging", assignment.architecture.id)
+            time.sleep(3600)
+
+        return super().train(assignment, heard, on_step)
+
+
+class NoRoom(FakeTrainer):
+    """Has no room for one network the first time, and notes whether it is alone the second."""
+
+    def __init__(self, folder: Path, network: str) -> None:
+        super().__init__(seconds_per_epoch=0.02)
+        self.folder, self.network = folder, network
+
+    def train(
+        self,
+        assignment: Assignment,
+        on_epoch: Callable[[Epoch], None],
+        on_step: Callable[[], None] = no_step,
+    ) -> Training:
+        name = assignment.architecture.id
+        if name == self.network and not marks(self.folder, "refused"):
+            mark(self.folder, "refused", name)
+            raise OutOfMemoryError("training on cuda: no room")
+        mark(self.folder, "inside", name)
+        if name == self.network and marks(self.folder, "inside") == [name]:
+            mark(self.folder, "alone", name)
+        try:
+            return super().train(assignment, on_epoch, on_step)
+        finally:
+            (self.folder / f"inside.{name}").unlink()
+
+
+class OnCores(FakeTrainer):
+    """Keeps the cores busy from step to step, and notes what is measured meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(epochs=60, seconds_per_epoch=0.01)
+        self.folder = folder
+
+    @property
+    def uses_cores(self) -> bool:
+        return True
+
+    def train(
+        self,
+        assignment: Assignment,
+        on_epoch: Callable[[Epoch], None],
+        on_step: Callable[[], None] = no_step,
+    ) -> Training:
+        step = self.folder / f"step.{os.getpid()}"
+
+        def begin() -> None:
+            on_step()
+            step.touch()
+
+        def end(epoch: Epoch) -> None:
+            if marks(self.folder, "measuring"):
+                mark(self.folder, "overlap", f"{step.name}-{epoch.epoch}")
+            step.unlink()
+            on_epoch(epoch)
+
+        return super().train(assignment, end, begin)
+
+
+class CoresMeter(FakeLatencyMeter):
+    """Takes the cores for a moment, and notes what is trained meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
+        with CoreLock().alone():
+            mark(self.folder, "measuring", os.getpid())
+            time.sleep(0.03)
+            if marks(self.folder, "step"):
+                mark(self.folder, "overlap", time.time_ns())
+            (self.folder / f"measuring.{os.getpid()}").unlink()
+        return super().measure(architectures, classes)
