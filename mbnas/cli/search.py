@@ -23,12 +23,17 @@ examples:
   mbnas search cifar_mobile --data folder:photos --recipe recipe.toml --maximize balanced_accuracy
   mbnas search cifar_mobile --data folder:photos --study studies/faster --limit latency_ms=1 \\
       --start mobilenet_v2 --start bundle/architecture.json --reuse studies/photos
+  mbnas search cifar_mobile --data folder:photos --engine workers --trial-timeout 30m
+  mbnas search cifar_mobile --data folder:photos --engine ray --address auto --batch 16
+  MBNAS_STORAGE=postgresql+psycopg://me:secret@dbhost/nas \\
+      mbnas search cifar_mobile --data folder:photos --study studies/photos
 
 LIMIT  latency_ms=2, params=1e6, macs=5e7, size_bytes=4e6: networks above it are not trained.
 
 Networks that even with luck would not raise the front are not trained, or stopped at a rung.
 
-The study's folder keeps everything. Ctrl-C is safe at any time: the same command goes on.
+The study's folder keeps everything. At the first Ctrl-C, what is trained ends its epoch; at the
+second, the search ends at once. Nothing is lost, and the same command goes on.
 """
 FULL_SIZE = 128
 """Pixels from which a reference network keeps all its strides and still ends on a 4×4 map."""
@@ -117,7 +122,8 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     )
     places.add_argument(
         "--address",
-        help="of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT (default: this machine alone)",
+        help="auto, or HOST:PORT of a Ray cluster that this machine belongs to (default: Ray is"
+        " started here)",
     )
     places.add_argument(
         "--batch",

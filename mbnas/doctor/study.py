@@ -114,14 +114,17 @@ def _database(study: Study, damaged: int, url: str | None) -> Finding:
     try:
         count = _finished(study, url)
     except FileNotFoundError:
-        mend = f"{_FROM_A_COPY}; was it kept elsewhere? Then name that with --storage URL"
-        return fault(what, f"{place}: missing", mend)
+        mend = "the next search makes it anew from trials/; or was another storage used? Name it"
+        return note(what, f"{place}: missing", f"{mend} with --storage")
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        mend = _FROM_A_COPY if url is None else "see that it runs, or name it with --storage URL"
+        anew = "move it aside, and the next search makes it anew from trials/"
+        mend = anew if url is None else "see that it runs, or name it with --storage URL"
         return fault(what, f"{place}: cannot be read ({reason(error, url)})", mend)
     if count == there:
         return well(what, f"{place}: {count} finished trials, as in trials/")
     said = f"{place}: {count} finished trials, where trials/ has {there}"
+    if count < there and _is_searched(study.folder.path):
+        return well(what, f"{said}: they are told in the order of their numbers")
     if count < there:
         mend = "the next search on it takes up what a kill left there; or was another"
         return note(what, said, f"{mend} storage used? Name it with --storage")
@@ -166,6 +169,14 @@ def _holder(path: Path) -> Finding:
         return well(what, "none runs on this study")
     said = f"the last one ({who}) was broken off, at {progress.evaluated} evaluated trials"
     return note(what, said, "the same command goes on where it stopped; nothing is lost")
+
+
+def _is_searched(path: Path) -> bool:
+    try:
+        progress = read_progress(path)
+    except StudyError:
+        return False
+    return progress is not None and progress.is_alive
 
 
 def _is_held(path: Path) -> bool:

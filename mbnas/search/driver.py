@@ -67,6 +67,7 @@ class Driver:
             KeyboardInterrupt: it was interrupted, once or twice; nothing is lost.
         """
         self._before = Spent(self.ledger.evaluated, self.ledger.epochs, 0.0)
+        self.evaluations.is_over = lambda: self.budget.is_over(self._spent())
         with self.steering.running(self._before), interruptible(self.steering.interrupt):
             self._search()
         if self.steering.is_interrupted:
@@ -104,7 +105,6 @@ class Driver:
             self.steering.rest()
 
     def _advance(self) -> None:
-        self.evaluations.laying_down = self.budget.is_over(self._spent())
         self._end(self.evaluations.advance(self.engine.wait(self.observer.epoch_ended)))
 
     def _spent(self) -> Spent:
@@ -122,7 +122,7 @@ class Driver:
 
     def _wanted(self) -> bool:
         """Whether another trial is to begin; what is in line does so whatever the trials."""
-        if self.steering.heed() == "stopping":
+        if self.steering.heed() == "stopping" or self.evaluations.laid_down:
             return False
         if self.proposals.broken_off or self.proposals.enqueued:
             return not self.budget.is_over(self._spent())

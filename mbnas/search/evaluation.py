@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -66,7 +66,7 @@ class Evaluations:
         batch: What is decided on a trial rests on those that are at least so many numbers before
             it, whatever else has ended by then; None lets it rest on all that have.
         trial_seconds: Time for the training of one network; None gives it all it needs.
-        laying_down: Whether trainings are laid down at their next rung, for a later search.
+        is_over: Whether trainings are to be laid down at their next rung, for a later search.
         laid_down: Numbers of the trials that were.
     """
 
@@ -79,7 +79,7 @@ class Evaluations:
     known: KnownResults
     batch: int | None = None
     trial_seconds: float | None = None
-    laying_down: bool = False
+    is_over: Callable[[], bool] = lambda: False
     laid_down: list[int] = field(default_factory=list, init=False)
     _open: dict[int, _Open] = field(default_factory=dict)
 
@@ -230,7 +230,7 @@ class Evaluations:
             stop = self.stopping.at_rung(trial, self._before(trial))
         if stop is not None:
             return self._close(_given_up(trial, "stopped", stop))
-        if self.laying_down:
+        if self.is_over():
             self._lay_down(trial)
             return None
         assert entry.assignment is not None

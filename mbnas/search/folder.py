@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 
 from mbnas.errors import StudyError
-from mbnas.files import write_atomically
+from mbnas.files import sync_folder, write_atomically
 from mbnas.search.holder import Held, held_folder
 from mbnas.search.record import StudyRecord, read_record
 from mbnas.search.trial import Trial, folder_name
@@ -145,6 +145,8 @@ class StudyFolder:
             folder.mkdir(parents=True, exist_ok=True)
             for name, content in files.items():
                 write_atomically(folder / name, content)
+            sync_folder(folder)
+            sync_folder(self.trials)
             for file in (self.checkpoint(trial.number), *left_overs(folder)):
                 file.unlink(missing_ok=True)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 import weakref
@@ -24,7 +25,7 @@ from sqlalchemy.orm import Session
 from mbnas.errors import StudyError
 
 FIRST_WAIT_SECONDS = 0.05
-LONGEST_WAIT_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 2.0
 _REASON_CHARACTERS = 240
 
 # What a database says, what that means, and the mend; the first that fits.
@@ -96,6 +97,11 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(root, DBAPIError) and root.connection_invalidated
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of Optuna's says more than that it met what is repeated here."""
+    return not record.getMessage().startswith("Caught an error from sqlalchemy")
+
+
 def _patient(
     method: Callable[Concatenate[Any, _P], _T],
 ) -> Callable[Concatenate[Any, _P], _T]:
@@ -137,6 +143,7 @@ class PatientStorage(RDBStorage):
         self.place = place
         self.patience_seconds = patience_seconds
         self._next_number: int | None = None
+        logging.getLogger(RDBStorage.__module__).addFilter(_is_news)
         super().__init__(url, engine_kwargs)
         weakref.finalize(self, self.engine.dispose)  # psycopg warns of what nobody closes
 

@@ -132,6 +132,8 @@ class Proposals:
         if not self._is_outside(asked):
             for choice in self._space.choices:
                 asked.suggest_categorical(choice.name, choice.labels)
+            if isinstance(self._study.sampler, BaseGASampler):
+                _ = asked.relative_params  # one that was recovered belongs to no generation else
         return self._proposal(asked)
 
     def _proposal(self, asked: optuna.Trial) -> Proposal:

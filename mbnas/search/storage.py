@@ -222,9 +222,7 @@ def _telling(place: str) -> Iterator[None]:
 
 def _no_driver(parsed: URL, place: str, error: ImportError) -> StudyError:
     missing = getattr(error.__cause__ or error, "name", None) or parsed.get_driver_name()
-    package = {"psycopg": "'mbnas[postgresql]'", "psycopg2": "psycopg2-binary"}.get(
-        missing, missing
-    )
+    package = _PACKAGES.get(missing, missing)
     return StudyError(f"{place}: needs the package {missing}; install it: pip install {package}")
 
 

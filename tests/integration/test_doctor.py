@@ -188,7 +188,9 @@ def test_a_database_that_is_gone_or_damaged_or_elsewhere(fake_copy: Path) -> Non
     (fake_copy / "study.db").write_bytes(b"no database" * 100)
     assert "cannot be read" in the_fault(fake_copy).said
     (fake_copy / "study.db").unlink()
-    assert the_fault(fake_copy).said.endswith("study.db: missing")
+    missing = of_study(fake_copy)["database"]
+    assert (missing.state, missing.said.endswith("study.db: missing")) == ("note", True)
+    assert "anew from trials/" in str(missing.mend)
     assert not (fake_copy / "study.db").exists()
 
 
