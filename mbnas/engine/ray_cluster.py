@@ -17,6 +17,7 @@ from typing import Any
 from mbnas.engine.jobs import LOG_LINES
 from mbnas.errors import StudyError
 from mbnas.measure.cores import usable_cores
+from mbnas.training.recipe import Precision
 
 LATENCY_RESOURCE = "mbnas_latency"
 """A host that offers one of it measures, one network at a time."""
@@ -62,6 +63,19 @@ class RayCluster:
             for resource in {name for offer in self._offers for name in offer}:
                 self._seen[resource] = self._looked
         return self._offers
+
+    def gpu_precision(self) -> Precision | None:
+        """The precision that the cluster's GPUs are sure to gain by; None without GPUs."""
+        if not any(offer.get("GPU", 0) > 0 for offer in self.offers()):
+            return None
+        import ray
+
+        from mbnas.engine.ray_tasks import gpu_precision
+
+        precision: Precision = ray.get(
+            remotely(gpu_precision, max_retries=1, num_cpus=0, num_gpus=0.01).remote()
+        )
+        return precision
 
     def require(self, resource: str) -> None:
         """Ends a wait for what no host has offered for five minutes.

@@ -25,6 +25,8 @@ from mbnas.errors import StudyError
 from mbnas.measure.host import Host, this_host
 from mbnas.measure.latency import Latency, LatencyMeter, OrtLatencyMeter
 from mbnas.network import Architecture
+from mbnas.training.device import usual_precision
+from mbnas.training.recipe import Precision
 from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Epoch, Trainer, no_step
 
@@ -95,6 +97,11 @@ class _CancelledError(Exception):
 def look(threads: int) -> Host:
     """The machine on which this runs."""
     return this_host(threads)
+
+
+def gpu_precision() -> Precision:
+    """The precision that this host's GPUs are sure to gain by."""
+    return usual_precision("auto", torch.device("cuda"))
 
 
 def measure(tools: Tools, architectures: Sequence[Architecture]) -> list[Latency]:

@@ -96,8 +96,7 @@ def _share(accuracy: float | None) -> str | None:
 
 def _write_note(study: optuna.Study, asked: optuna.Trial, text: str) -> None:
     storage: BaseStorage = asked.storage
-    study_id = storage.get_study_id_from_name(study.study_name)
-    trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, asked.number)
+    study_id, trial_id = study._study_id, asked._trial_id
     pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
     for at, piece in enumerate(pieces):
         storage.set_study_system_attr(study_id, f"dashboard:{trial_id}:note_str:{at}", piece)

@@ -84,7 +84,11 @@ class Equipment:
             self._made = self._made.with_recipe(asked)
 
     def settle_precision(self, some: Sequence[Architecture]) -> None:
-        """Tries on some networks which precision this machine trains faster in."""
+        """Takes what GPUs are sure to gain by; a CPU is tried, with some networks."""
+        if isinstance(self.meter, RayMeter):
+            settled = self.meter.cluster.gpu_precision()
+            if settled is not None:
+                self.take_precision(settled)
         trainer = self.given or self._made
         if self.recipe.precision != "auto" or not isinstance(trainer, TorchTrainer):
             return

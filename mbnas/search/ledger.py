@@ -17,7 +17,7 @@ from mbnas.search.front import is_settled
 from mbnas.search.holder import Held
 from mbnas.search.record import StudyRecord
 from mbnas.search.savings import is_paid
-from mbnas.search.study import RESULT
+from mbnas.search.study import RESULT, broken_off
 from mbnas.search.trial import Trial
 
 FAILED_AT_FIRST = 5
@@ -44,11 +44,14 @@ class Ledger:
     held: Held
     evaluated: int = field(default=0, init=False)
     epochs: int = field(default=0, init=False)
+    _cut_short: frozenset[int] = field(init=False)
     _known: dict[str, Trial] = field(default_factory=dict, init=False)
     _failed: list[Trial] = field(default_factory=list, init=False)
     _succeeded: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
+        # By a kill, perhaps in the middle of being told.
+        self._cut_short = frozenset(one.number for one in broken_off(self.study))
         for trial in self.trials:
             self._count(trial)
 
@@ -117,7 +120,9 @@ class Ledger:
         )
 
     def _tell_constraints(self, asked: optuna.Trial, trial: Trial) -> None:
-        told = set(self.study.get_trials(deepcopy=False)[asked.number].constraints)  # by a kill
+        told: set[str] = set()
+        if asked.number in self._cut_short:
+            told |= set(self.study.get_trials(deepcopy=False)[asked.number].constraints)
         for limit in self.record.goals.limits:
             value = trial.bound(limit.quantity)
             if limit.quantity not in told:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import optuna
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from optuna.storages._rdb.models import TrialModel
+from optuna.storages._rdb.models import TrialModel, TrialParamModel
+from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import (
     DBAPIError,
@@ -143,6 +148,7 @@ class PatientStorage(RDBStorage):
         self.place = place
         self.patience_seconds = patience_seconds
         self._next_number: int | None = None
+        self._gathered: dict[int, dict[str, tuple[float, BaseDistribution]]] | None = None
         logging.getLogger(RDBStorage.__module__).addFilter(_is_news)
         super().__init__(url, engine_kwargs)
         weakref.finalize(self, self.engine.dispose)  # psycopg warns of what nobody closes
@@ -173,7 +179,6 @@ class PatientStorage(RDBStorage):
     get_study_user_attrs = _patient(RDBStorage.get_study_user_attrs)
     get_study_system_attrs = _patient(RDBStorage.get_study_system_attrs)
     get_all_studies = _patient(RDBStorage.get_all_studies)
-    _set_trial_param = _patient(RDBStorage._set_trial_param)
     set_trial_intermediate_value = _patient(RDBStorage.set_trial_intermediate_value)
     set_trial_user_attr = _patient(RDBStorage.set_trial_user_attr)
     set_trial_system_attr = _patient(RDBStorage.set_trial_system_attr)
@@ -185,6 +190,55 @@ class PatientStorage(RDBStorage):
         RDBStorage.get_trial_id_from_study_id_trial_number
     )
     _get_trials = _patient(RDBStorage._get_trials)
+
+    @contextlib.contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Inside, choices are kept; at the end they are written, in one transaction for all.
+
+        One for each, as Optuna has it, takes most of the time of an ask.
+        """
+        self._gathered = {}
+        try:
+            yield
+            for trial_id, choices in self._gathered.items():
+                self.repeated(partial(self._write_choices, trial_id, choices))
+        finally:
+            self._gathered = None
+
+    def _set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+        previous_distribution: BaseDistribution | None,  # noqa: ARG002 - of one space, all agree
+    ) -> None:
+        if self._gathered is None:
+            own = {param_name: (param_value_internal, distribution)}
+            self.repeated(lambda: self._write_choices(trial_id, own))
+        else:
+            kept = self._gathered.setdefault(trial_id, {})
+            kept[param_name] = (param_value_internal, distribution)
+
+    def _write_choices(
+        self, trial_id: int, choices: Mapping[str, tuple[float, BaseDistribution]]
+    ) -> None:
+        """Writes the choices of a trial that are not there."""
+        with _create_scoped_session(self.scoped_session, True) as session:
+            there = session.query(TrialParamModel.param_name).filter(
+                TrialParamModel.trial_id == trial_id
+            )
+            names = {name for (name,) in there.all()}
+            session.add_all(
+                TrialParamModel(
+                    trial_id=trial_id,
+                    param_name=name,
+                    param_value=value,
+                    distribution_json=distribution_to_json(distribution),
+                )
+                for name, (value, distribution) in choices.items()
+                if name not in names
+            )
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -225,3 +279,11 @@ class PatientStorage(RDBStorage):
             )
             return made.one()
         return super()._get_prepared_new_trial(study_id, template_trial, session)
+
+
+@contextlib.contextmanager
+def gathered_choices(study: optuna.Study) -> Iterator[None]:
+    """Inside, what a study's sampler chooses is written together."""
+    storage = getattr(study._storage, "_backend", study._storage)
+    with storage.gathering() if isinstance(storage, PatientStorage) else contextlib.nullcontext():
+        yield

@@ -13,6 +13,7 @@ from optuna.samplers import BaseGASampler
 from optuna.trial import FrozenTrial, TrialState
 
 from mbnas.network import Architecture
+from mbnas.search.patient import gathered_choices
 from mbnas.search.samplers import SamplerSource
 from mbnas.search.study import broken_off
 from mbnas.space import SearchSpace
@@ -112,14 +113,16 @@ class Proposals:
                 self._space.params(one.architecture) or {}, user_attrs=_attributes(one)
             )
         # Whoever opens the study with Optuna's own tools may have enqueued something too.
-        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        count = len(self._study.get_trials(deepcopy=False))
+        there = self._study.get_trials(deepcopy=False)
+        waiting = [one for one in there if one.state == TrialState.WAITING]
+        count = len(there)
         self._study.sampler = self._samplers.for_trial(waiting[0].number if waiting else count)
         outside = waiting and self._is_outside(waiting[0])
         with warnings.catch_warnings():
             # Optuna's GP says so of networks that were refused before their cost was measured.
             warnings.filterwarnings("ignore", message="Clip non-finite values")
-            asked = self._study.ask(None if outside else self._samplers.distributions)
+            with gathered_choices(self._study):
+                asked = self._study.ask(None if outside else self._samplers.distributions)
             if waiting and not outside and isinstance(self._study.sampler, BaseGASampler):
                 _ = asked.relative_params  # else it would belong to no generation
         return self._proposal(asked)
@@ -130,8 +133,9 @@ class Proposals:
         # Optuna has no public way back to a running trial.
         asked = optuna.Trial(self._study, frozen._trial_id)
         if not self._is_outside(asked):
-            for choice in self._space.choices:
-                asked.suggest_categorical(choice.name, choice.labels)
+            with gathered_choices(self._study):
+                for choice in self._space.choices:
+                    asked.suggest_categorical(choice.name, choice.labels)
             if isinstance(self._study.sampler, BaseGASampler):
                 _ = asked.relative_params  # one that was recovered belongs to no generation else
         return self._proposal(asked)

@@ -108,6 +108,7 @@ def open_storage(url: str | None, folder: StudyFolder) -> PatientStorage:
     """
     if url is None:
         _clear_sides(folder.database)
+        _make_whole(folder.database)
         return _opened(URL.create("sqlite", database=str(folder.database)), str(folder.database))
     parsed = _parsed(url)
     return _opened(parsed, f"storage {_hidden(parsed)}")
@@ -205,6 +206,24 @@ def _opened(parsed: URL, place: str) -> PatientStorage:
     if is_file:
         _write_ahead(storage)
     return storage
+
+
+def _make_whole(database: Path) -> None:
+    """Makes study.db to the side: half a database, without its indexes, would take a study twice.
+
+    Raises:
+        StudyError: it cannot be written.
+    """
+    if database.exists():
+        return
+    try:
+        for left in database.parent.glob(f".{database.name}.*"):  # by a kill
+            left.unlink()
+        aside = database.with_name(f".{database.name}.{os.getpid()}")
+        _opened(URL.create("sqlite", database=str(aside)), str(database)).engine.dispose()
+        aside.replace(database)
+    except OSError as error:
+        raise StudyError(f"{database}: cannot be written ({error.strerror})") from None
 
 
 @contextlib.contextmanager

@@ -242,3 +242,24 @@ def test_a_server_that_restarts_again_and_again_costs_nothing(
     assert [row["number"] for row in rows] == list(range(len(study.trials)))
     assert [row["state"] for row in rows] == [row["state"] for row in told(unbroken.folder)]
     assert [row["values"] for row in rows] == [row["values"] for row in told(unbroken.folder)]
+
+
+def test_a_kill_amid_the_making_of_the_database_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Optuna makes tables first and their indexes after: half of them let a study in twice."""
+
+    class KilledError(Exception):
+        """Stands for the kill."""
+
+    def killed(*_: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("optuna.storages._rdb.storage._VersionManager", killed)
+        with pytest.raises(KilledError):
+            fake_search(tmp_path / "study").run(trials=3)
+    assert not (tmp_path / "study" / "study.db").exists()
+    study = fake_search(tmp_path / "study").run(trials=3)
+    assert len(study.trials) == 3
+    assert not list(study.folder.path.glob(".study.db.*"))
