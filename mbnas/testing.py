@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mbnas.errors import BuildError
 from mbnas.files import write_atomically
 from mbnas.measure.latency import Latency
 from mbnas.network import Architecture, costs
@@ -65,8 +66,7 @@ class FakeTrainer:
             time.sleep(self.seconds_per_epoch)
             done = epoch
             if checkpoint is not None and epoch < self.epochs:
-                checkpoint.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(checkpoint, f"{architecture.id} {epoch}".encode())
+                _keep(checkpoint, f"{architecture.id} {epoch}")
             on_epoch(self._epoch(architecture, epoch))
         if done == self.epochs:
             self.trained.append(architecture.id)
@@ -121,6 +121,14 @@ class FakeLatencyMeter:
             pinned=False,
             host="fake",
         )
+
+
+def _keep(checkpoint: Path, text: str) -> None:
+    try:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(checkpoint, text.encode())
+    except OSError as error:
+        raise BuildError(f"{checkpoint}: cannot be written ({error.strerror})") from None
 
 
 def _epochs_in(checkpoint: Path | None, architecture: Architecture) -> int:

@@ -9,6 +9,7 @@ made of all of these files that there are.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import signal
@@ -108,10 +109,8 @@ def environment(folder: str) -> dict[str, str]:
 
 def end_all_of(process: subprocess.Popen[bytes]) -> None:
     """Ends a part's process and those that it began."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -133,9 +133,7 @@ def _disagreements(there: Sequence[Record], frozen: Sequence[FrozenTrial]) -> li
     ]
 
 
-def _disagreement(
-    record: Record, trial: FrozenTrial, by_number: Mapping[int, Record]
-) -> list[str]:
+def _disagreement(record: Record, trial: FrozenTrial, by_number: Mapping[int, Record]) -> list[str]:
     """In what a trial's file and Optuna differ."""
     source = record if record["reused_from"] is None else by_number[record["reused_from"]]
     states = {"trained": TrialState.COMPLETE, "failed": TrialState.FAIL}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import chaos_creation
 from chaos_checks import Record, counted, faults, records, sequence, summary, whole_results
 from chaos_common import Part, Row, digits, fake_search
 from chaos_kills import Child, forked, spawned, where_it_fell
@@ -102,9 +103,7 @@ class Kills:
             raise RuntimeError(f"the unbroken search failed: {child.said()}")
         return time.monotonic() - began, sequence(study) if setting.changes else None
 
-    def _break(
-        self, setting: Setting, study: Path, seconds: float, like: list[Any] | None
-    ) -> None:
+    def _break(self, setting: Setting, study: Path, seconds: float, like: list[Any] | None) -> None:
         before: list[dict[str, str]] = []
         most = min(KILLS_OF_A_SEARCH, self.wanted - self.kills)
         while len(before) < most:
@@ -153,12 +152,11 @@ def run(short: bool, out: Path) -> None:
     part = Part("driver", short, out)
     digits()
     _add(part, "fakes", 10 if short else 100, FAKES[:2] if short else FAKES, 900)
+    chaos_creation.add(part, short, time.monotonic() + (60 if short else 400))
     _add(part, "real", 1 if short else 10, REAL, 600)
 
 
-def _add(
-    part: Part, kind: str, wanted: int, settings: Sequence[Setting], seconds: float
-) -> None:
+def _add(part: Part, kind: str, wanted: int, settings: Sequence[Setting], seconds: float) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
         kills = Kills(Path(root), random.Random(7), wanted, time.monotonic() + seconds)
         kills.run(settings)
@@ -182,5 +180,5 @@ def _add(
         results_on_record_at_the_last_kills=kills.results_kept,
         faults=counted(kills.found),
         first_faults=[text for one in kills.found for some in one.values() for text in some][:10],
-        errors=kills.errors[:3],
+        errors=[error.replace(root, "FOLDER").splitlines()[-1] for error in kills.errors[:3]],
     )

@@ -117,7 +117,7 @@ def forked(search: Callable[[], object], study: Path) -> Child:
         _print_to(log)
         search()
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - its code and its log say so
         traceback.print_exc()
     finally:
         sys.stderr.flush()

@@ -34,7 +34,7 @@ class Restarts(Observer):
         self.done: list[str] = []
         self.threads: list[threading.Thread] = []
 
-    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
+    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:  # noqa: ARG002
         self.ended += 1
         mode = self.at.pop(self.ended, None)
         if mode is not None:

@@ -36,10 +36,10 @@ class RemovesNode(Observer):
         self.cluster, self.node, self.after = cluster, node, after
         self.ended, self.busy, self.removed_at = 0, 0.0, -1
 
-    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
+    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:  # noqa: ARG002
         self.ended += 1
 
-    def epoch_ended(self, number: int, epoch: Epoch) -> None:
+    def epoch_ended(self, number: int, epoch: Epoch) -> None:  # noqa: ARG002
         if self.ended < self.after or self.removed_at >= 0:
             return
         self.busy = self._busy()
@@ -68,9 +68,7 @@ def run(short: bool, out: Path) -> None:
             _add(part, Path(root) / "study", cluster, node, trials, like)
 
 
-def _add(
-    part: Part, study: Path, cluster: Any, node: Any, trials: int, like: list[Any]
-) -> None:
+def _add(part: Part, study: Path, cluster: Any, node: Any, trials: int, like: list[Any]) -> None:
     observer = RemovesNode(cluster, node, trials // 3)
     began = time.monotonic()
     fake_search(

@@ -51,10 +51,10 @@ class Killer(Observer):
     _next: float = 2.0
     _ticking: threading.Thread | None = None
 
-    def epoch_ended(self, number: int, epoch: Epoch) -> None:
+    def epoch_ended(self, number: int, epoch: Epoch) -> None:  # noqa: ARG002
         self._tick()
 
-    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
+    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:  # noqa: ARG002
         self._ended += 1
         self._tick()
 
@@ -133,9 +133,7 @@ def _add(part: Part, folder: Path, trials: int, kills: int, like: list[Any] | No
         " worker twice and are on record as failed",
         len(killer.kills) >= kills * 0.8 and not sum(wrong.values()),
     )
-    part.add(
-        row, kills=killer.kills, seconds=round(seconds, 1), lost_twice=lost, faults=wrong
-    )
+    part.add(row, kills=killer.kills, seconds=round(seconds, 1), lost_twice=lost, faults=wrong)
 
 
 def _in_words(kills: list[str]) -> str:

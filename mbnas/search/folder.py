@@ -64,8 +64,15 @@ class StudyFolder:
             raise StudyError(f"{self.path}: cannot be written ({error.strerror})") from None
 
     def write_record(self, record: StudyRecord) -> None:
-        """Writes study.json."""
-        write_atomically(self.record_file, record.model_dump_json(indent=2).encode())
+        """Writes study.json.
+
+        Raises:
+            StudyError: it cannot be written.
+        """
+        try:
+            write_atomically(self.record_file, record.model_dump_json(indent=2).encode())
+        except OSError as error:
+            raise StudyError(f"{self.record_file}: cannot be written ({error.strerror})") from None
 
     def read(self) -> tuple[StudyRecord, SearchSpace]:
         """The record and the space.
