@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 PARTS = {
-    "driver": 1800,
+    "driver": 3000,
     "workers": 900,
     "ray": 600,
     "postgresql": 1200,
@@ -31,7 +31,7 @@ PARTS = {
 """The parts, and the seconds after which each is ended, however far it has come."""
 OTHERS = ("fuzz",)
 """What another script measures, for the same table."""
-SHORT_SECONDS = 180
+SHORT_SECONDS = 300
 ROOT = Path(__file__).resolve().parent.parent
 
 

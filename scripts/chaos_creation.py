@@ -60,7 +60,7 @@ def add(part: Part, short: bool, deadline: float) -> None:
             raise RuntimeError((root / "unbroken.log").read_text())
         like, count = sequence(unbroken), int((root / "statements").read_text())
         found, errors, kills = [], [], 0
-        for last in range(1, count + 1, 12 if short else 1):
+        for last in range(1, count + 1, 20 if short else 1):
             if time.monotonic() > deadline:
                 break
             study = root / str(last)

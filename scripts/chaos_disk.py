@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +46,9 @@ class Errors:
             if "\n" in str(error):
                 self.wrong.append(f"more than a line: {error}")
         except BaseException as error:  # noqa: BLE001 - whatever else it is, it is wrong
-            self.wrong.append(f"{type(error).__name__}: {error}")
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(frame.filename).name}, {frame.name}"
+            self.wrong.append(f"{type(error).__name__} in {where}: {error}")
         else:
             self.wrong.append("no error")
 

@@ -152,8 +152,9 @@ def run(short: bool, out: Path) -> None:
     part = Part("driver", short, out)
     digits()
     _add(part, "fakes", 10 if short else 100, FAKES[:2] if short else FAKES, 900)
-    chaos_creation.add(part, short, time.monotonic() + (60 if short else 400))
-    _add(part, "real", 1 if short else 10, REAL, 600)
+    chaos_creation.add(part, short, time.monotonic() + (40 if short else 900))
+    if not short:
+        _add(part, "real", 10, REAL, 600)
 
 
 def _add(part: Part, kind: str, wanted: int, settings: Sequence[Setting], seconds: float) -> None:

@@ -95,7 +95,7 @@ class Killer(Observer):
 
 def run(short: bool, out: Path) -> None:
     part = Part("workers", short, out)
-    trials, kills = (40, 4) if short else (TRIALS, KILLS)
+    trials, kills = (24, 3) if short else (TRIALS, KILLS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
         like = fake_search(Path(root) / "unbroken", batch=BATCH)
         like.run(trials=trials)

@@ -21,8 +21,8 @@ from mbnas.bundle.card import card
 from mbnas.bundle.pick import pick as pick_trial
 from mbnas.data import load_data
 from mbnas.errors import ExportError
-from mbnas.measure.onnx_file import INPUT, to_onnx
-from mbnas.measure.parity import check_parity
+from mbnas.measure.onnx_file import INPUT, random_weights, to_onnx
+from mbnas.measure.parity import ParityError, check_parity
 from mbnas.measure.session import open_session
 from mbnas.search import Study, Trial
 from mbnas.training.images import ImageTensors
@@ -78,19 +78,24 @@ def export(
         trial = study.trial(trial.reused_from)  # whose weights they are
     folder = Path(folder).resolve()
     _check_target(folder)
+    _check_resolution(study, trial)
     weights = _weights(study, trial)
     validation = _validation_images(study, data)
     graph = trial.architecture.lower(len(study.record.data.classes))
     content = to_onnx(graph, weights, _metadata(study, trial))
     resolution = trial.architecture.resolution
     images, _ = next(validation.batches(resolution, PARITY_IMAGES))
-    difference = check_parity(trial.architecture, weights, content, images.contiguous().numpy())
+    try:
+        difference = check_parity(trial.architecture, weights, content, images.contiguous().numpy())
+    except ParityError as error:
+        raise ExportError(f"{study.folder.path}: trial {trial.number}: {error}") from None
     accuracy = _accuracy(content, validation, resolution)
     tolerance = max(ACCURACY_TOLERANCE, 2 / len(validation))
     if abs(accuracy - (trial.accuracy or 0.0)) > tolerance:
         raise ExportError(
-            f"trial {trial.number}: the ONNX file reaches {accuracy:.4f} on the validation part,"
-            f" {trial.accuracy:.4f} was recorded; the study's data or weights have changed"
+            f"{study.folder.path}: trial {trial.number}: the ONNX file reaches {accuracy:.4f} on"
+            f" the validation part, {trial.accuracy or 0.0:.4f} was recorded; the study's data or"
+            " weights have changed"
         )
     _write(
         folder,
@@ -121,16 +126,39 @@ def _weights(study: Study, trial: Trial) -> dict[str, NDArray[Any]]:
             f"{file}: missing; weights are kept for the front and the last ten trials alone"
         )
     try:
-        return load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise ExportError(f"{file}: damaged ({error})") from None
+        weights = load_file(file)
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
+        raise ExportError(f"{file}: damaged ({' '.join(str(error).split())})") from None
+    fresh = random_weights(trial.architecture.lower(len(study.record.data.classes)))
+    for name in sorted(fresh.keys() | weights.keys()):
+        mine, theirs = (_kind(held.get(name)) for held in (fresh, weights))
+        if mine != theirs:
+            raise ExportError(f"{file}: damaged: {name} is {theirs}, its network's is {mine}")
+    return weights
+
+
+def _kind(array: NDArray[Any] | None) -> str:
+    return "missing" if array is None else f"{array.dtype} {array.shape}"
+
+
+def _check_resolution(study: Study, trial: Trial) -> None:
+    """Refuses a trial that the study's own images are too small for: it is none of its."""
+    decoded, resolution = study.space.resolutions[-1], trial.architecture.resolution
+    if resolution > decoded:
+        raise ExportError(
+            f"{study.folder.path}: trial {trial.number}: damaged: its resolution, {resolution},"
+            f" is above the {decoded} pixels at which the study's images are kept"
+        )
 
 
 def _validation_images(study: Study, moved_to: str | None) -> ImageTensors:
     """The validation part as the trials saw it."""
     record = study.record.data
-    if record.normalisation is None:
+    normalisation = record.normalisation
+    if normalisation is None:
         raise ExportError(f"{study.folder.path}: was searched without real training")
+    if (len(normalisation.mean), len(normalisation.std)) != (3, 3):
+        raise ExportError(f"{study.folder.record_file}: damaged at data.normalisation")
     split = record.split
     data = load_data(
         moved_to or record.spec,
@@ -142,7 +170,7 @@ def _validation_images(study: Study, moved_to: str | None) -> ImageTensors:
     if data.digest() != record.digest:
         raise ExportError(f"{data.spec}: holds other images than the study was searched with")
     part = data.decode("validation", study.space.resolutions[-1])
-    return ImageTensors(part, record.normalisation, torch.device("cpu"))
+    return ImageTensors(part, normalisation, torch.device("cpu"))
 
 
 def _accuracy(content: bytes, validation: ImageTensors, resolution: int) -> float:

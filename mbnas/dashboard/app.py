@@ -22,6 +22,7 @@ from mbnas.dashboard import (
     studies_view,
     trials_view,
 )
+from mbnas.dashboard.asked import check_updates
 from mbnas.dashboard.guard import guard
 from mbnas.dashboard.parts import html_place, puts, stores
 from mbnas.dashboard.shown import ShownStudies
@@ -89,6 +90,7 @@ def make_app(
         view.register(app, shown)
     acting.register(app, shown)
     guard(app.server, token, app.csp_hashes())
+    check_updates(app.server, app.callback_map)
     return app
 
 

@@ -36,6 +36,7 @@ from mbnas.search.objectives import QUALITIES
 
 _LOGS = [{"label": "log x", "value": "x"}, {"label": "log y", "value": "y"}]
 STEPS = 400
+_LARGEST = 2**53  # of a number from a page: what a float holds exactly
 _MARKED = " A large ring is around what is opened, a square around what is pinned."
 _PARTED = " Of marks that would lie on one another, one is drawn; a zoom parts them."
 
@@ -241,7 +242,7 @@ def _window(moved: Any) -> dict[str, Any] | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, (int, float)) and abs(value) <= _LARGEST and math.isfinite(value)
 
 
 def _own_axes(study: Study | None) -> tuple[str, str]:

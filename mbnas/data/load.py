@@ -71,14 +71,19 @@ def find_source(spec: str) -> Source:
     if not place:
         wanted = "folder:PATH" if name == "folder" else f"{name}:ROOT"
         raise DataError(f"{spec}: no path; write {wanted}")
-    path = Path(place).expanduser()
+    try:
+        path = Path(place).expanduser()
+    except RuntimeError:
+        raise DataError(
+            f"{spec}: nobody of that name has a home here; write the path out"
+        ) from None
     return folder(spec, path) if name == "folder" else vision(spec, PUBLISHED[name], path)
 
 
 def _unknown(spec: str, name: str) -> str:
     known = ["digits", "folder", *PUBLISHED]
     near = get_close_matches(name, known, n=1)
-    if Path(spec).expanduser().exists():
+    if _is_there(spec):
         hint = f"for the images in that place write folder:{spec}"
     elif near:
         hint = f"did you mean {near[0]}?"
@@ -88,3 +93,10 @@ def _unknown(spec: str, name: str) -> str:
         f"{spec}: no data source {name!r}; {hint} "
         f"(there are digits, folder:PATH and, as NAME:ROOT, {', '.join(PUBLISHED)})"
     )
+
+
+def _is_there(spec: str) -> bool:
+    try:
+        return Path(spec).expanduser().exists()
+    except (OSError, RuntimeError):  # too long for a path, or in nobody's home
+        return False

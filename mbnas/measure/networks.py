@@ -12,6 +12,7 @@ import torchvision
 
 from mbnas.errors import MeasureError, SpaceError
 from mbnas.measure.onnx_file import to_onnx
+from mbnas.measure.session import noise_for, open_session, run_session
 from mbnas.network import REFERENCES, Architecture, reference
 from mbnas.network.checks import nearest
 
@@ -61,10 +62,10 @@ def open_network(
         file = _from_torchvision(text.removeprefix(TORCHVISION), resolution, classes)
         return NamedNetwork(text.removeprefix(TORCHVISION), file, None)
     if path.suffix == ".onnx":
-        return NamedNetwork(path.stem, _read(path), None)
-    if path.is_file():
+        return NamedNetwork(path.stem, _foreign(path), None)
+    if _is_file(path):
         try:
-            architecture = Architecture.from_json(path.read_bytes())
+            architecture = Architecture.from_json(_read(path))
         except SpaceError as error:
             raise SpaceError(f"{path}: {error}") from None
         return NamedNetwork(path.stem, to_onnx(architecture.lower(classes)), architecture)
@@ -77,11 +78,31 @@ def open_network(
     return NamedNetwork(text, to_onnx(architecture.lower(classes)), architecture)
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise MeasureError(f"{path}: cannot be read ({error.strerror})") from None
+
+
 def _read(path: Path) -> bytes:
+    if not _is_file(path):
+        raise MeasureError(f"{path}: no such file")
     try:
         return path.read_bytes()
     except OSError as error:
         raise MeasureError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _foreign(path: Path) -> bytes:
+    """An ONNX file that runs once here: whatever is wrong with it is told under its name."""
+    content = _read(path)
+    try:
+        session = open_session(content)
+        run_session(session, noise_for(session))
+    except MeasureError as error:
+        raise MeasureError(f"{path}: {error}") from None
+    return content
 
 
 def _from_torchvision(name: str, resolution: int, classes: int) -> bytes:

@@ -10,13 +10,16 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from mbnas.network import Graph, Node
+from mbnas.errors import MeasureError
+from mbnas.network import Graph, Node, costs
 from mbnas.network import primitives as ops
 
 OPSET = 18
 IR_VERSION = 9  # what goes with opset 18: older runtimes can read the file too
 INPUT = "image"
 OUTPUT = "logits"
+MOST_BYTES = 2**31 - 2**20
+"""What protobuf can hold, less some room for metadata."""
 
 Array = NDArray[Any]
 Weights = Mapping[str, Array]
@@ -34,7 +37,16 @@ def to_onnx(
         weights: The module's state dict as arrays; without, fresh random weights, which cost the
             same time.
         metadata: Texts kept in the file.
+
+    Raises:
+        MeasureError: the file would be larger than an ONNX file can be.
     """
+    size_bytes = costs(graph).size_bytes
+    if size_bytes > MOST_BYTES:
+        raise MeasureError(
+            f"the network's ONNX file would have {size_bytes / 2**30:,.1f} GiB; at most 2 can be"
+            " written, make it smaller"
+        )
     writer = _Writer(graph, random_weights(graph) if weights is None else weights)
     for at, node in enumerate(graph.nodes):
         writer.write(at, node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from mbnas.errors import MeasureError
+
+MOST_VALUES = 2**28
+"""Of a network's input: 1 GiB, four thousand times an image of 224 pixels."""
 
 
 def open_session(
@@ -66,6 +70,10 @@ def noise_for(session: onnxruntime.InferenceSession) -> dict[str, NDArray[np.flo
     if len(wanted) != 1 or wanted[0].type != "tensor(float)" or not shapes[0]:
         said = ", ".join(f"{one.name}: {one.type} {one.shape}" for one in wanted)
         raise MeasureError(f"inputs = {said}: only networks with one float32 input can be timed")
+    if not 0 < math.prod(shapes[0]) <= MOST_VALUES or min(shapes[0]) < 1:
+        raise MeasureError(
+            f"input {shapes[0]}: must hold between 1 and {MOST_VALUES:,} values to be timed"
+        )
     values = np.random.default_rng(0).standard_normal(shapes[0], np.float32)
     return {wanted[0].name: values}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mbnas.errors import SpaceError
@@ -12,6 +12,8 @@ from mbnas.network.fusion import FusionSettings, fuse
 from mbnas.network.graph import Graph, GraphBuilder
 from mbnas.network.primitives import Activation, Dropout, Flatten, GlobalAveragePool, Linear
 from mbnas.network.widths import WidthRule
+
+MOST_BLOCKS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,30 @@ def check_maps(resolution: int, stem: Stem, stages: Sequence[Stage]) -> None:
     """Whether every map that a network speaks of is there; much quicker than lowering it.
 
     Raises:
-        SpaceError: a stride on a map that is already 1×1, or a fusion from before the stem.
+        SpaceError: a stride on a map that is already 1×1, a fusion from before the stem, or more
+            blocks than anybody wants.
     """
+    check_blocks(stage.depth for stage in stages)
     side = _strided(resolution, stem.stride, "stem", resolution)
     for position, stage in enumerate(stages, start=1):
         place = f"stage {position}"
         side = _strided(side, stage.stride, place, resolution)
         if stage.fusion.type != "none" and stage.fusion_from > position:
             raise SpaceError(before_the_stem(place, stage.fusion_from, position))
+
+
+def check_blocks(depths: Iterable[int]) -> None:
+    """Refuses what a file of a few lines may ask for and no machine can hold.
+
+    Raises:
+        SpaceError: the stages' depths come to more than `MOST_BLOCKS`.
+    """
+    blocks = sum(depths)
+    if blocks > MOST_BLOCKS:
+        raise SpaceError(
+            f"depth: {blocks:,} blocks in all stages together; at most {MOST_BLOCKS:,},"
+            " lower a depth or leave stages out"
+        )
 
 
 def _strided(side: int, stride: int, place: str, resolution: int) -> int:

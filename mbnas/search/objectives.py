@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mbnas.errors import StudyError
-from mbnas.network.checks import nearest
+from mbnas.network.checks import nearest, shown
 
 Direction = Literal["maximize", "minimize"]
 QUALITIES = ("accuracy", "balanced_accuracy")
@@ -52,9 +52,7 @@ def maximize(quantity: str) -> Objective:
     Raises:
         StudyError: not a quality.
     """
-    if quantity not in QUALITIES:
-        hint = nearest(quantity, QUALITIES) or f"; only {' or '.join(QUALITIES)} can be maximised"
-        raise StudyError(f'maximize "{quantity}": no quality{hint}')
+    _check_quality(quantity)
     return Objective(quantity, "maximize")
 
 
@@ -75,6 +73,10 @@ class Goals:
     cost: str
     limits: tuple[Limit, ...]
     quality: str = "accuracy"
+
+    def __post_init__(self) -> None:
+        _check_cost(self.cost)
+        _check_quality(self.quality)
 
     @classmethod
     def of(cls, objectives: Sequence[Objective], limits: Sequence[Limit] = ()) -> Goals:
@@ -104,7 +106,13 @@ class Goals:
         return (self.quality, self.cost)
 
 
+def _check_quality(quantity: str) -> None:
+    if quantity not in QUALITIES:
+        hint = nearest(quantity, QUALITIES) or f"; only {' or '.join(QUALITIES)} can be maximised"
+        raise StudyError(f"maximize {shown(quantity)}: no quality{hint}")
+
+
 def _check_cost(quantity: str) -> None:
     if quantity not in COSTS:
         hint = nearest(quantity, COSTS) or f"; costs are {', '.join(COSTS)}"
-        raise StudyError(f'"{quantity}": not a cost{hint}')
+        raise StudyError(f"{shown(quantity)}: not a cost{hint}")

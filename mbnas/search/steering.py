@@ -123,11 +123,13 @@ def read_progress(folder: str | Path) -> Progress | None:
     """
     file = Path(folder) / PROGRESS_FILE
     try:
-        progress = _ADAPTER.validate_json(file.read_bytes())
+        content = file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise StudyError(f"{file}: cannot be read ({error.strerror})") from None
+    try:
+        progress = _ADAPTER.validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "its text"
@@ -185,6 +187,6 @@ def _leave(study: str | Path, wish: Wish) -> None:
 
 def read_wish(file: Path) -> State | None:
     """The state that is wished for; None without a wish, or with one that cannot be read."""
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
         return _WISHED[json.loads(file.read_bytes())["wish"]]
     return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mbnas.errors import SpaceError
+from mbnas.network.toml_text import parse_toml
 from mbnas.space.parse import SCHEMA, parse_space
 from mbnas.space.space import SearchSpace
 
@@ -45,8 +45,8 @@ def read_space(text: str) -> SearchSpace:
         SpaceError: not TOML, or not a space.
     """
     try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # not TOML, a number too long, too deep
+        table = parse_toml(text)
+    except ValueError as error:
         raise SpaceError(f"not TOML: {error}") from None
     return parse_space(table, text)
 
@@ -100,12 +100,16 @@ def find_space(name: str | Path) -> Path:
         SpaceError: neither is there.
     """
     path = Path(name)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+        is_there = path.exists()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise SpaceError(f"{path}: cannot be read ({error.strerror})") from None
     shipped = {file.stem: file for folder in _SHIPPED for file in sorted(folder.glob("*.toml"))}
     if str(path) in shipped:
         return shipped[str(path)]
-    if path.exists():
+    if is_there:
         raise SpaceError(f"{path}: not a file; give a search-space file")
     raise SpaceError(
         f"{path}: no such file; give a TOML file, or a space that comes with mbnas:"

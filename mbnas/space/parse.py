@@ -9,10 +9,12 @@ from typing import Any
 from mbnas.errors import SpaceError
 from mbnas.network import Architecture, Fusion, Head, Stage, Stem
 from mbnas.network.checks import check_keys, checked, fields_of, shown
-from mbnas.network.lowering import before_the_stem, stride_on_nothing
+from mbnas.network.lowering import before_the_stem, check_blocks, stride_on_nothing
 from mbnas.space.space import Choice, Label, Option, SearchSpace
 
 SCHEMA = 1
+MOST_POINTS = 10**300
+"""What still is a float, and can be written out."""
 _GROUPS: dict[str, type] = {"stem": Stem, "head": Head}
 _NETWORK_FIELDS = [name for name in fields_of(Architecture) if name not in (*_GROUPS, "stages")]
 _KEYS = ["schema", "name", *_NETWORK_FIELDS, *_GROUPS, "defaults", "stage"]
@@ -42,6 +44,10 @@ def parse_space(table: Mapping[str, Any], toml: str) -> SearchSpace:
     for at, stage in enumerate(stages, start=1):
         fields += _choices(Stage, stage, f"stage{at}", f"stage {at}, ")
     space = SearchSpace(name=name, fields=tuple(fields), stages=len(stages), toml=toml)
+    if space.size > MOST_POINTS:
+        raise SpaceError(
+            f"{space.stages:,} stages: more than {MOST_POINTS:.0e} points; leave options out"
+        )
     _check_maps(space)
     return space
 
@@ -139,7 +145,8 @@ def _label(value: object) -> Label:
 
 
 def _check_maps(space: SearchSpace) -> None:
-    """Refuses a space in which some point has a stride on a 1×1 map, or a fusion from nowhere."""
+    """Refuses a space in which some point has a stride on nothing, or a fusion from nowhere."""
+    check_blocks(_deepest(space, f"stage{at}") for at in range(1, space.stages + 1))
     sizes = {resolution: resolution for resolution in space.resolutions}  # map → image
     for position in range(space.stages + 1):
         group, place = (f"stage{position}", f"stage {position}") if position else ("stem", "stem")
@@ -153,3 +160,8 @@ def _check_maps(space: SearchSpace) -> None:
         furthest = max((back for fusion, back in fusions if fusion.type != "none"), default=0)
         if furthest > position:
             raise SpaceError(before_the_stem(place, furthest, position))
+
+
+def _deepest(space: SearchSpace, group: str) -> int:
+    depths: set[tuple[int]] = space.values(group, {"depth": Stage().depth})
+    return max(depth for (depth,) in depths)

@@ -55,6 +55,11 @@ class Choice:
         return self.name.rpartition(".")[2]
 
     @property
+    def fixes(self) -> bool:
+        """Whether some option fixes other fields."""
+        return any(option.also for option in self.options)
+
+    @property
     def labels(self) -> tuple[Label, ...]:
         """Labels of the options, in the order of the file."""
         return tuple(option.label for option in self.options)
@@ -85,6 +90,14 @@ class Choice:
         )
 
 
+_Point = frozenset[tuple[bool, str, Any]]
+"""Of some fields: (whether another field's option fixes it, field, value)."""
+
+
+def _fixed(point: _Point) -> set[str]:
+    return {name for is_fixed, name, _ in point if is_fixed}
+
+
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
     """What may vary, and what is fixed.
@@ -100,6 +113,13 @@ class SearchSpace:
     fields: tuple[Choice, ...]
     stages: int
     toml: str = field(compare=False, repr=False)
+    _grouped: dict[str, list[Choice]] = field(
+        init=False, compare=False, repr=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        for choice in self.fields:
+            self._grouped.setdefault(choice.group, []).append(choice)
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -123,19 +143,26 @@ class SearchSpace:
             group: `stage2`, `stem`, `head`, or empty for the network.
             defaults: The fields, with what they hold where the space does not name them.
         """
-        # Of each point so far: (whether another field's option fixes it, field, value).
-        points: set[frozenset[tuple[bool, str, Any]]] = {frozenset()}
-        for choice in self.fields:
-            if choice.group == group:
-                said = {
-                    frozenset(
-                        (name != choice.field, name, value)
-                        for name, value in ((choice.field, option.value), *option.also)
-                        if name in defaults
-                    )
-                    for option in choice.options
-                }
-                points = {point | more for point in points for more in said}
+        points: set[_Point] = {frozenset()}
+        # Fields that fix others come first: what they fix needs no product with its own choice.
+        for choice in sorted(self._grouped.get(group, ()), key=lambda one: not one.fixes):
+            said = {
+                frozenset(
+                    (name != choice.field, name, value)
+                    for name, value in ((choice.field, option.value), *option.also)
+                    if name in defaults
+                )
+                for option in choice.options
+            }
+            points = {
+                both
+                for point in points
+                for both in (
+                    [point]
+                    if not choice.fixes and choice.field in _fixed(point)
+                    else [point | more for more in said]
+                )
+            }
         # What an option fixes stands above the field's own choice, as in `architecture`.
         taken = (
             {**defaults, **{name: value for _, name, value in sorted(point, key=lambda p: p[0])}}

@@ -1,7 +1,12 @@
-"""A training laid down in a file, from which it is taken up as if nothing had been."""
+"""A training laid down in a file, from which it is taken up as if nothing had been.
+
+The file is a digest of what follows it, and torch's own format of tensors and plain values: what
+was changed in any way after it was written is not taken up.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 import zipfile
@@ -14,7 +19,10 @@ from mbnas.errors import BuildError
 from mbnas.files import write_atomically
 
 # What torch raises for bytes that are no whole checkpoint, or that hold more than plain values.
-_UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
+_UNREADABLE = (
+    *(OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError),
+    *(pickle.UnpicklingError, zipfile.BadZipFile),
+)
 
 
 def write_checkpoint(path: Path, identity: str, state: dict[str, Any]) -> None:
@@ -23,11 +31,12 @@ def write_checkpoint(path: Path, identity: str, state: dict[str, Any]) -> None:
     Raises:
         BuildError: the file cannot be written.
     """
-    content = io.BytesIO()
-    torch.save({"identity": identity, "state": state}, content)
+    written = io.BytesIO()
+    torch.save({"identity": identity, "state": state}, written)
+    content = written.getvalue()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content.getvalue())
+        write_atomically(path, _digest(content) + content)
     except OSError as error:
         raise BuildError(f"{path}: cannot be written ({error.strerror})") from None
 
@@ -37,13 +46,24 @@ def read_checkpoint(path: Path, identity: str) -> dict[str, Any] | None:
 
     A damaged file is like none: the training begins again and comes to the same result.
     """
-    if not path.exists():
+    if not path.is_file():
         return None
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except (*_UNREADABLE, zipfile.BadZipFile):
+        file = path.read_bytes()
+        content = file[_DIGEST_BYTES:]
+        if file[:_DIGEST_BYTES] != _digest(content):
+            return None
+        held = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except _UNREADABLE:
         return None
     if not isinstance(held, dict) or held.get("identity") != identity:
         return None
-    state: dict[str, Any] = held["state"]
-    return state
+    state = held.get("state")
+    return state if isinstance(state, dict) else None
+
+
+_DIGEST_BYTES = 32
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()

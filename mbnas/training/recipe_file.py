@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from mbnas.errors import BuildError, SpaceError
 from mbnas.network.checks import check_keys
+from mbnas.network.toml_text import parse_toml
 from mbnas.training.recipe import Recipe
 
 
@@ -20,7 +20,9 @@ def read_recipe_fields(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():  # a device may never end, a pipe never begin
+            raise BuildError(f"{path}: not a file; give a recipe's file")
+        table = parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BuildError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:  # no TOML, or no UTF-8

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -135,3 +138,44 @@ def test_a_moved_data_set_is_named(real_study: RealStudy, tmp_path: Path) -> Non
     shutil.copytree(real_study.images, tmp_path / "moved")
     bundle = mbnas.export(study, tmp_path / "bundle", data=f"folder:{tmp_path / 'moved'}")
     assert bundle.accuracy == bundle.trial.accuracy
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda held: held.pop("head.classifier.bias"), "head.classifier.bias is missing"),
+        (lambda held: held.update(more=np.zeros(1, np.float32)), "more is float32"),
+        (
+            lambda held: held.update({"head.classifier.bias": np.zeros(7, np.float32)}),
+            r"head.classifier.bias is float32 \(7,\), its network's is float32 \(2,\)",
+        ),
+        (
+            lambda held: held.update({"head.classifier.bias": np.zeros(2, np.int64)}),
+            "head.classifier.bias is int64",
+        ),
+        (
+            lambda held: held.update({"head.classifier.bias": np.full(2, np.nan, np.float32)}),
+            "differ by nan",
+        ),
+    ],
+    ids=["missing", "more", "another shape", "another type", "not a number"],
+)
+def test_weights_of_another_network_are_named(
+    change: Callable[[dict[str, Any]], Any], words: str, study_copy: Path, tmp_path: Path
+) -> None:
+    study = mbnas.open_study(study_copy)
+    file = study.folder.weights_file(study.front[-1].number)
+    weights = load_file(file)
+    change(weights)
+    save_file(weights, file)
+    with pytest.raises(ExportError, match=words) as caught:
+        mbnas.export(study, tmp_path / "bundle", "accuracy")
+    assert str(study_copy) in str(caught.value)
+
+
+def test_a_network_above_the_studys_images_is_named(study_copy: Path, tmp_path: Path) -> None:
+    study = mbnas.open_study(study_copy)
+    trial = study.front[-1]
+    large = replace(trial, architecture=replace(trial.architecture, resolution=1_000_000))
+    with pytest.raises(ExportError, match=f"{study_copy}: trial {trial.number}: damaged"):
+        mbnas.export(study, tmp_path / "bundle", large)

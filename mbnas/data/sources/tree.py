@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mbnas.errors import DataError
+
+MOST_BYTES = 2**28
+"""Of one image's file: what a zip unpacks to more than that is a bomb, and no photo."""
+# What zipfile raises for bytes that are no whole zip, or one of a kind that it does not know.
+_BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,11 @@ class Tree:
     def opened(self) -> Iterator[Callable[[str], bytes]]:
         """Yields a function from a file's name to its bytes, fit for use by several threads."""
         if self.path.is_dir():
-            yield lambda name: (self.path / (self.prefix + name)).read_bytes()
+            yield lambda name: _read_file(self.path / (self.prefix + name))
         else:
             # zipfile itself locks its one handle around each read.
             with zipfile.ZipFile(self.path) as archive:
-                yield lambda name: archive.read(self.prefix + name)
+                yield lambda name: _read_member(archive, self.prefix + name)
 
 
 def list_tree(spec: str, path: Path) -> Tree:
@@ -61,11 +67,11 @@ def list_tree(spec: str, path: Path) -> Tree:
     Raises:
         DataError: There is nothing at the path, or it is neither a folder nor a sound zip.
     """
-    if not path.exists():
-        raise DataError(f"{spec}: {path} is not there; give a folder or a zip of class folders")
     try:
-        files, folders = _list_folder(path) if path.is_dir() else _list_zip(spec, path)
-    except zipfile.BadZipFile as fault:
+        if not path.exists():
+            raise DataError(f"{spec}: {path} is not there; give a folder or a zip of class folders")
+        files, folders = _list_folder(spec, path) if path.is_dir() else _list_zip(spec, path)
+    except _BROKEN_ZIP as fault:
         raise DataError(
             f"{spec}: {path} is no zip, or a damaged one ({fault}); copy it again or give a folder"
         ) from fault
@@ -81,15 +87,25 @@ def list_tree(spec: str, path: Path) -> Tree:
     )
 
 
-def _list_folder(path: Path) -> tuple[dict[str, Hashable], set[str]]:
+def _list_folder(spec: str, path: Path) -> tuple[dict[str, Hashable], set[str]]:
     def refuse(fault: OSError) -> None:
         raise fault
 
     files: dict[str, Hashable] = {}
     folders: set[str] = set()
+    around: dict[str, tuple[Path, ...]] = {
+        str(path): (path.resolve(),)
+    }  # of each folder, the folders that it stands in
     # Class folders are often links to where the images really lie.
     for place, below, names in os.walk(path, onerror=refuse, followlinks=True):
         here = PurePosixPath(Path(place).relative_to(path).as_posix())
+        for name in below:
+            inner = Path(place, name)
+            if (real := inner.resolve()) in around[place]:
+                raise DataError(
+                    f"{spec}: {inner} leads back to a folder around it; remove the link"
+                )
+            around[str(inner)] = (*around[place], real)
         folders |= {str(here / name) for name in below}
         for name in names:
             file = Path(place, name)
@@ -110,6 +126,24 @@ def _list_zip(spec: str, path: Path) -> tuple[dict[str, Hashable], set[str]]:
             else:
                 files[entry.filename] = (entry.file_size, entry.CRC)
     return files, folders
+
+
+def _read_file(file: Path) -> bytes:
+    # A pipe would be waited for, and a device need not end.
+    if file.exists() and not file.is_file():
+        raise ValueError("not a file")
+    _check_size(file.stat().st_size)
+    return file.read_bytes()
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    _check_size(archive.getinfo(name).file_size)  # no more than that is unpacked
+    return archive.read(name)
+
+
+def _check_size(size: int) -> None:
+    if size > MOST_BYTES:
+        raise ValueError(f"{size:,} bytes; an image file has at most {MOST_BYTES:,}")
 
 
 def _is_litter(name: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import struct
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +68,11 @@ PUBLISHED: Mapping[str, Published] = {
         Published("EuroSAT", {"train": {}}, "targets"),
     )
 }
+# What torchvision's readers raise for files that are not there, cut short or changed.
+_DAMAGED = (
+    *(RuntimeError, OSError, ValueError, EOFError, LookupError, TypeError, AssertionError),
+    *(struct.error, zlib.error),
+)
 
 
 def vision(spec: str, published: Published, root: Path) -> Source:
@@ -82,9 +89,16 @@ def vision(spec: str, published: Published, root: Path) -> Source:
     labels = {part: _labels(part_set, published.labels) for part, part_set in parts.items()}
     starts = np.cumsum([0, *(len(members) for members in labels.values())]).tolist()
     every = np.concatenate(list(labels.values()))
+    if not len(every) or every.min() < 0:
+        raise DataError(f"{spec}: {root} holds no labels, or damaged ones; get it again")
+    classes = _classes(parts["train"], int(every.max()) + 1)
+    if every.max() >= len(classes):
+        raise DataError(
+            f"{spec}: {root} is damaged: a label {every.max()} among {len(classes)} classes"
+        )
     return Source(
         spec=spec,
-        classes=_classes(parts["train"], int(every.max()) + 1),
+        classes=classes,
         names=tuple(f"{part}/{row:06d}" for part in parts for row in range(len(labels[part]))),
         labels=every,
         twins=np.arange(len(every), dtype=np.int64),
@@ -113,7 +127,7 @@ def _open_part(spec: str, published: Published, root: Path, arguments: Mapping[s
     data_sets = importlib.import_module("torchvision.datasets")
     try:
         return getattr(data_sets, published.name)(str(root), **arguments, download=False)
-    except (RuntimeError, OSError, ValueError, EOFError) as fault:
+    except _DAMAGED as fault:
         wanted = "".join(f"{key}={value!r}, " for key, value in arguments.items())
         raise DataError(
             f"{spec}: torchvision finds no whole {published.name} in {root}; get it with "

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mbnas.data import load_data
+from mbnas.data import Dataset, Part, load_data
+from mbnas.data.source import PARTS
+from mbnas.data.sources.tree import MOST_BYTES
 from mbnas.errors import DataError
 
 
@@ -19,6 +21,10 @@ def assert_refused(path: Path, message: str) -> None:
     assert text.startswith(f"folder:{path}: ")
     assert message in text
     assert "\n" not in text
+
+
+def decoded(data: Dataset) -> list[Part]:
+    return [data.decode(part, 4) for part in PARTS]
 
 
 def test_class_folders_are_dealt_into_three(photos: Path):
@@ -260,3 +266,52 @@ def test_an_unknown_spec_names_what_there_is(spec, message):
 def test_a_bare_path_gets_the_hint(photos: Path):
     with pytest.raises(DataError, match=f"in that place write folder:{photos}"):
         load_data(str(photos))
+
+
+def test_links_that_lead_back_are_told(photos: Path):
+    """Two of them in each folder would be followed for ever."""
+    for name in ("a", "b"):
+        (photos / "cat" / name).symlink_to(photos / "dog")
+        (photos / "dog" / name).symlink_to(photos / "cat")
+    assert_refused(photos, "leads back to a folder around it; remove the link")
+
+
+def test_a_link_to_a_class_elsewhere_is_followed(photos: Path, tmp_path: Path, make_images):
+    elsewhere = make_images(tmp_path / "elsewhere", [f"{n}.png" for n in range(10)])
+    (photos / "bird").symlink_to(elsewhere)
+    assert load_data(f"folder:{photos}").classes == ("bird", "cat", "dog")
+
+
+def test_a_pipe_is_not_waited_for(photos: Path):
+    for name in ("x.png", "y.png"):
+        os.mkfifo(photos / "cat" / name)
+    data = load_data(f"folder:{photos}")
+    with pytest.raises(DataError, match=r"\.png \(not a file\)"):
+        decoded(data)
+
+
+def test_a_file_that_unpacks_to_more_than_an_image_is_told(photos: Path, tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bomb:
+        for file in photos.rglob("*.png"):
+            bomb.write(file, file.relative_to(photos))
+        with bomb.open("cat/x.png", "w", force_zip64=True) as member:
+            for _ in range(MOST_BYTES // 2**20 + 1):
+                member.write(bytes(2**20))
+    data = load_data(f"folder:{tmp_path / 'bomb.zip'}")
+    words = r"cat/x\.png \(269,484,032 bytes; an image file has at most"
+    with pytest.raises(DataError, match=words):
+        decoded(data)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("folder:~nobody-of-that-name/photos", "nobody of that name has a home here"),
+        ("~nobody-of-that-name/photos", "no data source"),
+        ("folder:" + "x" * 5000, "cannot be listed"),
+        ("x" * 5000, "no data source"),
+    ],
+)
+def test_paths_that_cannot_be(spec: str, words: str):
+    with pytest.raises(DataError, match=words):
+        load_data(spec)

@@ -98,3 +98,19 @@ def test_every_published_data_set_takes_the_arguments_of_its_parts(name: str):
         for kind in constructor.__mro__
         if kind.__module__.startswith("torchvision.datasets")
     )
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\x08\xff", b"\0\0\x0d\x01\0\0\0\x64", bytes(200)])
+@pytest.mark.parametrize("kind", ["images-idx3", "labels-idx1"])
+def test_a_file_of_another_kind_is_told(content: bytes, kind: str, tmp_path: Path):
+    write_mnist(tmp_path)
+    (tmp_path / f"MNIST/raw/train-{kind}-ubyte").write_bytes(content)
+    with pytest.raises(DataError, match=f"mnist:{tmp_path}: "):
+        load_data(f"mnist:{tmp_path}")
+
+
+def test_a_label_beyond_all_classes_is_told(tmp_path: Path):
+    write_mnist(tmp_path)
+    write_idx(tmp_path / "MNIST/raw/train-labels-idx1-ubyte", np.full(100, 200))
+    with pytest.raises(DataError, match=r"is damaged: a label 200 among 10 classes"):
+        load_data(f"mnist:{tmp_path}")

@@ -149,6 +149,11 @@ FAULTS: dict[str, tuple[object, str]] = {
         stage_with(depth=10**9),
         "stage 2, depth = 1000000000: must be a whole number of at most 1000",
     ),
+    "more blocks than anybody wants": (
+        {"resolution": 32, "stages": [{"width": 8, "depth": 1000}, {"width": 8}]},
+        "depth: 1,001 blocks in all stages together; at most 1,000, lower a depth or leave stages"
+        " out",
+    ),
     "expansion below one": (
         stage_with(expansion=0.5),
         "stage 2, expansion = 0.5: must be a number at least 1 and at most 1000",

@@ -45,3 +45,16 @@ def test_mistakes_are_told_in_one_line(wrong: Callable[[], object], words: str) 
     with pytest.raises(StudyError, match=words) as error:
         wrong()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("cost", "quality"), [("speed", "accuracy"), ("params", "params")])
+def test_goals_of_no_quantity_are_refused(cost: str, quality: str) -> None:
+    with pytest.raises(StudyError, match=r"not a cost|no quality"):
+        Goals(cost, (), quality)
+
+
+def test_a_quantity_is_shown_on_one_short_line() -> None:
+    with pytest.raises(StudyError) as caught:
+        Goals("a\n" * 5000, ())
+    assert len(str(caught.value)) < 200
+    assert "\n" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -107,12 +108,56 @@ BROKEN = {
     "open list": "resolution = [1, 2",
     "too deep": "resolution = " + "[" * 10_000,
     "a number too long": "resolution = " + "9" * 5000,
+    "a key of many parts": "a." * 10_000 + "b = 1",
+    "a key of many parts in a table": "resolution = { " + "a." * 10_000 + "b = 1 }",
+    "a heading of many parts": "[a" + ".'b'" * 10_000 + "]",
+    "a book": "#" * 2**21,
 }
 
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
 def test_what_is_no_toml(text: str) -> None:
     assert told(text).startswith("not TOML: ")
+
+
+def test_dots_that_part_no_key_are_let_pass() -> None:
+    numbers = ", ".join(f"0.{number}" for number in range(101, 300) if number % 10)
+    text = f"# {'.' * 200}\n{HEAD}[[stage]]\nwidth = 8\nse_ratio = [{numbers}]\n"
+    assert read_space(text).size > 100
+
+
+@pytest.mark.parametrize("stages", [2, 5_000])
+def test_more_blocks_than_anybody_wants(stages: int) -> None:
+    text = (
+        HEAD + "[[stage]]\nwidth = 8\ndepth = [1, 1000]\n" + "[[stage]]\nwidth = 8\n" * (stages - 1)
+    )
+    assert "blocks in all stages together; at most 1,000" in told(text)
+
+
+def test_more_points_than_can_be_written() -> None:
+    widths = ", ".join(map(str, range(1, 100)))
+    text = HEAD + f"[[stage]]\nwidth = [{widths}]\n" * 200
+    assert told(text) == "200 stages: more than 1e+300 points; leave options out"
+
+
+def test_hundreds_of_stages_are_read_at_once() -> None:
+    text = (
+        HEAD
+        + "[defaults]\nkernel = 3\nse_ratio = 0.5\nexpansion = 2\n"
+        + "[[stage]]\nwidth = 8\n" * 900
+    )
+    start = time.perf_counter()
+    assert read_space(text).stages == 900
+    assert time.perf_counter() - start < 10
+
+
+def test_options_that_fix_a_field_of_many_options_are_read_at_once() -> None:
+    strides = ", ".join(map(str, range(1, 1_500)))
+    blocks = ", ".join(f'{{ type = "mbconv", stride = {at} }}' for at in range(1, 1_500))
+    text = f"resolution = 100000\n[[stage]]\nwidth = 8\nstride = [{strides}]\nblock = [{blocks}]\n"
+    start = time.perf_counter()
+    assert read_space(text).size == 1_499**2
+    assert time.perf_counter() - start < 10
 
 
 # ---------------------------------------------------------------------------------------------
@@ -127,6 +172,10 @@ def told_of(path: Path) -> str:
     assert len(message.splitlines()) == 1
     assert message.startswith(f"{path}: ")
     return message.removeprefix(f"{path}: ")
+
+
+def test_a_name_too_long_for_a_file() -> None:
+    assert told_of(Path("x" * 5000)) == "cannot be read (File name too long)"
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,8 @@ def test_a_file_says_what_it_wants_different(tmp_path: Path) -> None:
         ("[recipe]\nepoch = 3", 'unknown key "epoch"; did you mean "epochs"'),
         ("[recipe]\nepochs = 0", "recipe.epochs = 0: must be"),
         ("[recipe", "not TOML"),
+        ("recipe = " + "[" * 10_000, "not TOML: lists or tables too deep"),
+        ("recipe = { " + "a." * 10_000 + "b = 1 }", "not TOML: a key of more than 100 parts"),
     ],
 )
 def test_a_fault_in_a_file_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:
@@ -121,3 +124,10 @@ def test_a_fault_in_a_file_is_told_with_its_place(tmp_path: Path, text: str, wor
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"none.toml: cannot be read"):
         load_recipe(tmp_path / "none.toml")
+
+
+def test_a_recipe_is_not_read_from_what_may_never_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(BuildError, match=f"{place}: not a file"):
+            load_recipe(place)
