@@ -80,9 +80,13 @@ class StudyFolder:
         Raises:
             StudyError: not a study, or damaged.
         """
-        if not self.path.exists():
+        try:
+            is_there, is_study = self.path.exists(), self.exists
+        except OSError as error:  # a name too long, a folder that may not be entered
+            raise StudyError(f"{self.path}: cannot be read ({error.strerror})") from None
+        if not is_there:
             raise StudyError(f"{self.path}: no such folder; make a study with: mbnas search")
-        if not self.exists:
+        if not is_study:
             raise StudyError(f"{self.path}: not a study (it has no study.json)")
         record = read_record(self.record_file)
         try:

@@ -57,7 +57,7 @@ class Process:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.process_began) < _SAME_PROCESS_SECONDS
             return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
+        except (psutil.Error, ValueError, OverflowError):  # no process, or no process's number
             return False
 
 

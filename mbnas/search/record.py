@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
-from mbnas.data import Split
-from mbnas.errors import StudyError
+from mbnas.data import PartName, Split
+from mbnas.errors import MbnasError, StudyError
 from mbnas.measure.host import Host
 from mbnas.search.objectives import Goals
 from mbnas.training.images import Normalisation
@@ -30,11 +31,11 @@ class _Version(BaseModel):
 class DataRecord(BaseModel):
     """The data of a study and how they were split."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     spec: str
-    classes: tuple[str, ...]
-    sizes: dict[str, int]
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    sizes: Annotated[dict[PartName, NonNegativeInt], Field(min_length=3)]  # of all three parts
     digest: str
     split: Split
     normalisation: Normalisation | None
@@ -47,7 +48,7 @@ class StudyRecord(BaseModel):
     that database's URL, without its password; None is study.db.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     schema_version: int = SCHEMA
     name: str
@@ -58,7 +59,7 @@ class StudyRecord(BaseModel):
     data: DataRecord
     goals: Goals
     recipe: Recipe
-    threads: int
+    threads: PositiveInt
     warm_start: bool
     reference_accuracy: float
     reference_cost: float
@@ -150,10 +151,12 @@ def read_record(path: Path) -> StudyRecord:
         raise StudyError(f"{path}: cannot be read ({error.strerror})") from None
     try:
         version_there = _Version.model_validate_json(text).schema_version
-        if version_there != SCHEMA:
-            raise StudyError(f"{path}: schema {version_there}; this mbnas reads {SCHEMA}")
-        return StudyRecord.model_validate_json(text)
+        if version_there == SCHEMA:
+            return StudyRecord.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "its text"
         raise StudyError(f"{path}: damaged at {where}: {first['msg']}") from None
+    except MbnasError as error:  # what a recipe or a goal says of its own fields
+        raise StudyError(f"{path}: damaged: {error}") from None
+    raise StudyError(f"{path}: schema {version_there}; this mbnas reads {SCHEMA}")

@@ -50,12 +50,11 @@ class KnownResult:
     def files(self) -> tuple[dict[str, NDArray[Any]], bytes | None]:
         """Weights and ONNX file, if they are still kept there and whole."""
         file = self.study.folder.weights_file(self.trial.number)
-        try:
-            weights = load_file(file)
-        except (OSError, SafetensorError):
-            return {}, None
         model = file.with_name("model.onnx")
-        return weights, model.read_bytes() if model.exists() else None
+        try:
+            return load_file(file), model.read_bytes() if model.exists() else None
+        except (OSError, SafetensorError, ValueError, LookupError, TypeError):
+            return {}, None
 
 
 class KnownResults:

@@ -46,12 +46,8 @@ class Savings:
 def savings(trials: Iterable[Trial], epochs: int) -> Savings:
     """What some trials of a study spared, where a whole training has so many epochs."""
     trials = list(trials)
-    by_number = {trial.number: trial for trial in trials}
-    repeats = [
-        trial
-        for trial in trials
-        if trial.reused_from is not None and by_number[trial.reused_from].accuracy is not None
-    ]
+    settled = {trial.number for trial in trials if trial.accuracy is not None}
+    repeats = [trial for trial in trials if trial.reused_from in settled]
     known = [trial for trial in trials if _is_known(trial)]
     given_up = [trial for trial in trials if _is_given_up(trial)]
     return Savings(

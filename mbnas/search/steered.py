@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from mbnas.engine import Engine, Job, LaidDown, Measure, Outcome
+from mbnas.errors import StudyError
 from mbnas.files import write_atomically
 from mbnas.search.budget import Budget, Spent
 from mbnas.search.events import Observer
@@ -69,7 +70,12 @@ class Steering:
         self._began, self._started = now(), time.monotonic()
         for left in self._progress_file.parent.glob(f".{PROGRESS_FILE}.*"):  # by a kill
             left.unlink(missing_ok=True)
-        self._wish_file.unlink(missing_ok=True)  # of an earlier search
+        try:
+            self._wish_file.unlink(missing_ok=True)  # of an earlier search
+        except OSError as error:
+            raise StudyError(
+                f"{self._wish_file}: cannot be removed ({error.strerror}); remove it"
+            ) from None
         self._write()
         thread = threading.Thread(target=self._watch, name="mbnas-steering", daemon=True)
         thread.start()

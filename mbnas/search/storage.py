@@ -35,6 +35,8 @@ _DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
 _SECRETS = ("password", "passwd", "sslpassword")
 # What one damaged file may bring up: the database, its schema's versions, or Optuna itself.
 _DATABASE_ERRORS = (SQLAlchemyError, CommandError, OptunaError, RuntimeError)
+# What Optuna's readers raise for a row that is missing, or that holds what it never wrote.
+_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
 _PACKAGES = {
     "psycopg": "'mbnas[postgresql]'",
     "psycopg2": "psycopg2-binary",
@@ -146,19 +148,33 @@ def study_in(storage: PatientStorage, record: StudyRecord, is_own: bool) -> optu
     Raises:
         StudyError: the storage fails, or the name is taken by another study.
     """
-    with _telling(storage.place), quiet_optuna():
-        study = optuna.create_study(
-            storage=storage,
-            study_name=record.name,
-            directions=_DIRECTIONS,
-            load_if_exists=True,
-        )
+    try:
+        with _telling(storage.place), quiet_optuna():
+            study = optuna.create_study(
+                storage=storage,
+                study_name=record.name,
+                directions=_DIRECTIONS,
+                load_if_exists=True,
+            )
+        _read_whole(study)
+    except _DAMAGED as error:
+        raise StudyError(
+            f"{storage.place}: damaged ({type(error).__name__} when read); move it aside, and the"
+            " same command makes it anew from the study's trials/"
+        ) from error
     _claim(study, record, storage.place, is_own)
     if study.metric_names is None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names(list(record.goals.quantities))
     return study
+
+
+def _read_whole(study: optuna.Study) -> None:
+    """Reads all that a search will, so that damage inside the database is met here."""
+    study.get_trials(deepcopy=False)
+    _ = study.user_attrs, study.directions, study.metric_names
+    study._storage.get_study_system_attrs(study._study_id)
 
 
 def _claim(study: optuna.Study, record: StudyRecord, place: str, is_own: bool) -> None:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+)
 
 from mbnas.engine import FailureKind
 from mbnas.errors import SpaceError, StudyError
@@ -28,6 +35,13 @@ failed: see its reason.
 
 def _read_architecture(value: object) -> Architecture:
     return value if isinstance(value, Architecture) else Architecture.from_dict(value)
+
+
+def _check_costs(costs: Costs) -> Costs:
+    for name, value in asdict(costs).items():
+        if not 0 <= value < 2**63:
+            raise ValueError(f"{name} must be at least 0 and below 2**63")
+    return costs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +71,9 @@ class Trial:
         reused_from: Number of the trial whose result this is; None where it is its own.
     """
 
+    # Of a file: what is no number, or beyond any float, is damage.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
+
     number: int
     params: Params
     architecture: Annotated[
@@ -71,7 +88,7 @@ class Trial:
     expected_accuracy: float | None = None
     latency: Latency | None = None
     predicted_ms: float | None = None
-    costs: Costs
+    costs: Annotated[Costs, AfterValidator(_check_costs)]
     curve: tuple[Epoch, ...] = ()
     training_seconds: float = 0.0
     latency_seconds: float = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from mbnas.network import Architecture
@@ -43,7 +44,10 @@ def nearest_weights(trial: Trial, finished: Sequence[Trial], folder: StudyFolder
 def kept_weights(trial: int, folder: StudyFolder) -> Start | None:
     """A trial's weights, if they are still kept."""
     file = folder.weights_file(trial)
-    return Start(trial, load_file(file)) if file.exists() else None
+    try:
+        return Start(trial, load_file(file)) if file.exists() else None
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError):  # damaged: none
+        return None
 
 
 def shared_parameters(architecture: Architecture, other: Architecture) -> float:

@@ -85,7 +85,7 @@ def test_a_long_note_is_kept_in_pieces(tmp_path: Path) -> None:
 
     study = fake_search(tmp_path / "study", trainer=FakeTrainer(before=fail)).run(1)
     (note,) = notes(database(tmp_path / "study")).values()
-    assert note.splitlines()[0] == "**failed**: MemoryError: " + ("so long " * 500).strip()
+    assert note.splitlines()[0] == "**failed**: out of memory: " + ("so long " * 500).strip()
     assert note.endswith("\n```")
     check(study, tmp_path)
 
