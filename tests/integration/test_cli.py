@@ -99,7 +99,7 @@ def test_every_shipped_space_loads(capsys: pytest.CaptureFixture[str]) -> None:
         (["network", "mobilenet_v3"], 'did you mean "mobilenet_v'),
         (["bench", "mobilenet_v3"], 'did you mean "mobilenet_v'),
         (["bench", "torchvision:resnet_18"], 'did you mean "resnet18"'),
-        (["bench", "nowhere.onnx"], "nowhere.onnx: cannot be read"),
+        (["bench", "nowhere.onnx"], "nowhere.onnx: no such file"),
         (["bench", "mobilenet_v1", "mobilenet_v2", "--profile"], "one network at a time"),
         (["bench", "mobilenet_v1", "--threads", "0"], "threads = 0"),
         (["calibrate", "nowhere.toml"], "nowhere.toml: no such file"),
