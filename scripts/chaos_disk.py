@@ -144,7 +144,7 @@ def _add_full(part: Part, rounds: int) -> None:
         f" end, {summary(wrong)}",
         not errors.wrong and not sum(wrong.values()),
     )
-    part.add(row, kinds=errors.kinds, wrong=errors.wrong[:5], faults=found)
+    part.add(row, kinds=errors.kinds, wrong=errors.wrong[:5], faults=wrong)
 
 
 def _add_read_only(part: Part) -> None:
@@ -173,7 +173,7 @@ def _add_read_only(part: Part) -> None:
         f" {len(before)} trials read meanwhile; gone on to 12, {summary(wrong)}",
         not errors.wrong and readable == len(before) and not sum(wrong.values()),
     )
-    part.add(row, kinds=errors.kinds, wrong=errors.wrong, faults=found)
+    part.add(row, kinds=errors.kinds, wrong=errors.wrong, faults=wrong)
 
 
 def _add_command(part: Part) -> None:
