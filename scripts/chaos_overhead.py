@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import psutil
-from chaos_common import EPOCHS, Part, Row, fake_search
+from chaos_common import EPOCHS, Part, Row, TimedTrainer, fake_search
 
-from mbnas.search import DEFAULT_SAMPLER, Observer, Snapshot, Trial
-from mbnas.testing import FakeTrainer
-from mbnas.training.trainer import Epoch
+from mbnas.search import DEFAULT_SAMPLER
 
 TRIALS = 8
 SECONDS = 10.0
@@ -23,21 +21,13 @@ MOST = 0.05
 SLOTS = {"local": 1, "workers": 2, "ray": 2}
 
 
-@dataclass
-class Times(Observer):
-    """Notes when the first training began and when each trial ended."""
+@dataclass(frozen=True)
+class Span:
+    """One training, of a trial or from rung to rung, by `time.monotonic`."""
 
-    seconds_per_epoch: float
-    began: float = field(default_factory=time.monotonic)
-    first_training: float | None = None
-    ends: list[float] = field(default_factory=list)
-
-    def epoch_ended(self, number: int, epoch: Epoch) -> None:  # noqa: ARG002
-        if self.first_training is None:
-            self.first_training = time.monotonic() - self.seconds_per_epoch
-
-    def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:  # noqa: ARG002
-        self.ends.append(time.monotonic())
+    network: str
+    began: float
+    ended: float
 
 
 def run(short: bool, out: Path) -> None:
@@ -60,39 +50,57 @@ def _target() -> str:
 
 
 def _add(part: Part, engine: str, slots: int, trials: int, seconds: float) -> None:
-    times = _searched(engine, slots, trials, seconds)
-    ends = times.ends
-    # The k-th trial and the one that takes its place: a trial's time, and what lies between.
-    beyond = [ends[at + slots] - ends[at] - seconds for at in range(len(ends) - slots)]
-    assert times.first_training is not None
-    start = times.first_training - times.began
-    share = mean(beyond) / seconds
+    start, spans = _searched(engine, slots, trials, seconds)
+    busy, idle = _shared_out(spans, slots)
+    share, a_trial = idle / busy, idle / busy * seconds
     row = Row(
         f"overhead_{engine}",
         _check(engine, seconds),
         _target(),
-        f"{share:.1%}: {mean(beyond):.2f} s a trial, at most {max(beyond):.2f} s ({len(beyond)}"
-        f" trials, {slots} at once); {start:.1f} s from the start to the first training",
+        f"{share:.1%}: {a_trial:.2f} s a trial, over {busy / seconds:.1f} trials, {slots} at"
+        f" once; beside that {start:.1f} s from the start to the first training",
         share <= MOST,
     )
     figures: dict[str, Any] = {
-        "beyond_seconds": [round(one, 3) for one in beyond],
+        "share": round(share, 4),
+        "seconds_a_trial": round(a_trial, 3),
         "start_seconds": round(start, 1),
         "load": [round(one, 1) for one in psutil.getloadavg()],
     }
     part.add(row, **figures)
 
 
-def _searched(engine: str, slots: int, trials: int, seconds: float) -> Times:
-    """A search of so many trials, and one more for each slot, whose start is not looked at."""
-    times = Times(seconds / EPOCHS)
+def _shared_out(spans: list[Span], slots: int) -> tuple[float, float]:
+    """Seconds that all slots together trained, and did not, while there was work for all.
+
+    That is from when the last slot had its first training, to the beginning of the last network.
+    """
+    first = spans[slots - 1].began
+    begins: dict[str, float] = {}
+    for span in spans:
+        begins.setdefault(span.network, span.began)
+    last = max(begins.values())
+    busy = sum(max(0.0, min(one.ended, last) - max(one.began, first)) for one in spans)
+    return busy, slots * (last - first) - busy
+
+
+def _searched(engine: str, slots: int, trials: int, seconds: float) -> tuple[float, list[Span]]:
+    """Seconds until the first training, and all trainings of a search, by their beginning.
+
+    It is one of so many trials, and one more for each slot.
+    """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
+        notes = Path(root) / "notes"
+        notes.mkdir()
+        began = time.monotonic()
         fake_search(
             Path(root) / "study",
-            trainer=FakeTrainer(EPOCHS, seconds / EPOCHS),
+            trainer=TimedTrainer(notes, seconds / EPOCHS),
             sampler=DEFAULT_SAMPLER,
             stopping=False,
             engine=engine,
             pack=slots,
-        ).run(trials=trials + slots, observer=times)
-    return times
+        ).run(trials=trials + slots)
+        lines = [line for file in notes.iterdir() for line in file.read_text().splitlines()]
+    spans = sorted((Span(*json.loads(line)) for line in lines), key=lambda span: span.began)
+    return spans[0].began - began, spans

@@ -126,7 +126,7 @@ def _add(part: Part, folder: Path, trials: int, kills: int, like: list[Any] | No
     row = Row(
         "workers_anywhere" if anyone else "workers_training",
         f"workers killed with SIGKILL, {PACK} at work, {trials} trials, "
-        + ("whatever they do" if anyone else f"amid trainings, batches of {BATCH}"),
+        + ("whatever they do" if anyone else f"those that train, batches of {BATCH}"),
         "all trials end; none evaluated twice into the record"
         + ("" if anyone else "; as an unbroken search's"),
         f"{_in_words(killer.kills)}: {trials} trials ended, {summary(wrong)}; {lost} lost their"
