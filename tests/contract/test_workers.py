@@ -156,13 +156,16 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from engine_fakes import Hanging\n"
         "from helpers import some_architectures, tiny_space\n"
-        "from mbnas.engine import Train, WorkersEngine\n"
+        "from mbnas.engine import Measure, Train, WorkersEngine\n"
         "from mbnas.testing import FakeLatencyMeter\n"
         "from mbnas.training.trainer import Assignment\n"
         "if __name__ == '__main__':\n"
         "    engine = WorkersEngine(Hanging(Path(sys.argv[1])), FakeLatencyMeter(), 10, 1)\n"
+        "    (network,) = some_architectures(tiny_space(), 1)\n"
+        "    engine.submit(Measure(1, network))\n"
+        "    engine.wait(print)\n"
+        "    engine.submit(Train(0, Assignment(network, 0)))\n"
         "    print(*(p.pid for p in multiprocessing.active_children()), flush=True)\n"
-        "    engine.submit(Train(0, Assignment(some_architectures(tiny_space(), 1)[0], 0)))\n"
         "    engine.wait(lambda *_: os.kill(os.getpid(), 9))\n"
     )
     ran = subprocess.run(
@@ -173,7 +176,7 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
         cwd=ROOT,
     )
     children = [int(pid) for pid in ran.stdout.split()]
-    assert len(children) == 2
+    assert len(children) == 2, ran.stderr
     # One of them hangs in its training, and does not look at its pipe.
     wait_until(lambda: not any(is_alive(child) for child in children))
 
