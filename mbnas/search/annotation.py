@@ -23,10 +23,18 @@ _PIECE = 2045
 """Characters of a note in one attribute, as optuna-dashboard cuts it (its `_note.py`)."""
 
 
-def annotate(study: optuna.Study, asked: optuna.Trial, trial: Trial, folder: StudyFolder) -> None:
+def annotate(
+    study: optuna.Study, asked: optuna.Trial, trial: Trial, folder: StudyFolder, again: bool
+) -> None:
     """Gives a trial its note and its file; Optuna lets nothing be added once it is told.
 
-    After a kill in between, the same note and the same file are written again.
+    Args:
+        study: Optuna's study.
+        asked: Optuna's trial.
+        trial: What came of it.
+        folder: The study's folder.
+        again: Whether a kill may have cut this short before; then the same note and the same file
+            are written again.
 
     Raises:
         StudyError: the disk is full, or the folder cannot be written.
@@ -35,7 +43,7 @@ def annotate(study: optuna.Study, asked: optuna.Trial, trial: Trial, folder: Stu
     store = folder.path / ARTIFACTS
     try:
         store.mkdir(exist_ok=True)
-        _keep(asked, folder.trial_folder(trial.number) / _ARCHITECTURE, store)
+        _keep(asked, folder.trial_folder(trial.number) / _ARCHITECTURE, store, again)
     except OSError as error:
         raise StudyError(f"{store}: cannot be written ({error.strerror})") from None
 
@@ -103,9 +111,9 @@ def _write_note(study: optuna.Study, asked: optuna.Trial, text: str) -> None:
     storage.set_study_system_attr(study_id, f"dashboard:{trial_id}:note_ver", 1)
 
 
-def _keep(asked: optuna.Trial, file: Path, store: Path) -> None:
+def _keep(asked: optuna.Trial, file: Path, store: Path, again: bool) -> None:
     files = FileSystemArtifactStore(store)
-    for there in get_all_artifact_meta(asked):
+    for there in get_all_artifact_meta(asked) if again else ():
         if there.filename == file.name:  # told of before a kill, its file perhaps not whole
             with file.open("rb") as content:
                 files.write(there.artifact_id, content)

@@ -15,6 +15,7 @@ from mbnas.search.evaluation import Ended
 from mbnas.search.folder import StudyFolder
 from mbnas.search.front import is_settled
 from mbnas.search.holder import Held
+from mbnas.search.patient import gathered
 from mbnas.search.record import StudyRecord
 from mbnas.search.savings import is_paid
 from mbnas.search.study import RESULT, broken_off
@@ -79,9 +80,10 @@ class Ledger:
         Raises:
             StudyError: too many trials fail.
         """
-        annotate(self.study, asked, trial, self.folder)
-        asked.set_user_attr(RESULT, trial.to_record())
-        self._tell_constraints(asked, trial)
+        with gathered(self.study, attributes=True):
+            annotate(self.study, asked, trial, self.folder, again=asked.number in self._cut_short)
+            asked.set_user_attr(RESULT, trial.to_record())
+            self._tell_constraints(asked, trial)
         if trial.outside:
             # Any other state would leave Optuna's samplers no parameters that all trials have.
             self.study.tell(asked, state=TrialState.FAIL)

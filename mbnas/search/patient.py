@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
-import re
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -15,91 +16,26 @@ import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from optuna.storages._rdb.models import TrialModel, TrialParamModel
+from optuna.storages._rdb.models import (
+    StudySystemAttributeModel,
+    TrialModel,
+    TrialParamModel,
+    TrialSystemAttributeModel,
+    TrialUserAttributeModel,
+)
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import (
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-    PendingRollbackError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from mbnas.errors import StudyError
+from mbnas.search.database_faults import may_pass, told
 
 FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 2.0
-_REASON_CHARACTERS = 240
-
-# What a database says, what that means, and the mend; the first that fits.
-_FAULTS = (
-    (
-        r"password|Access denied|authentication",
-        "refuses the user or the password",
-        "give the URL with its password in MBNAS_STORAGE",
-    ),
-    (
-        r"database \S+ does not exist|Unknown database",
-        "has no such database",
-        "make it, on PostgreSQL with: createdb",
-    ),
-    (
-        r"not a database|malformed",
-        "not a study of Optuna's",
-        "move it aside, and the same command makes it anew from the study's trials/",
-    ),
-    (r"is locked", "is held by another program", "end that one, then the same command goes on"),
-    (
-        r"is full|No space left",
-        "has no room on its disk",
-        "make room, then the same command goes on",
-    ),
-    (
-        r"readonly|read-only|unable to open",
-        "cannot be written",
-        "let it be written, then the same command goes on",
-    ),
-    (
-        r"refused|translate|[Tt]imeout|timed out|route|unreachable|[Cc]ould not connect|resolve"
-        r"|Can't connect|closed|terminat|starting up|shutting down|connection",
-        "cannot be reached",
-        "start the server or mend the URL, then the same command goes on",
-    ),
-)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-
-def told(place: str, error: Exception) -> StudyError:
-    """What befell a database, in one line with its mend.
-
-    Args:
-        place: The file, or the URL without its password.
-        error: SQLAlchemy's, or Optuna's of what it met.
-    """
-    root = _root(error)
-    words = " ".join(str(getattr(root, "orig", None) or root).split())
-    reason = words if len(words) <= _REASON_CHARACTERS else f"{words[:_REASON_CHARACTERS]}..."
-    for pattern, what, mend in _FAULTS:
-        if re.search(pattern, words):
-            return StudyError(f"{place}: {what} ({reason}); {mend}")
-    return StudyError(f"{place}: not a study of Optuna's ({reason})")
-
-
-def _root(error: BaseException) -> BaseException:
-    """The error that Optuna's own stands for."""
-    is_optunas = isinstance(error, StorageInternalError) and error.__cause__ is not None
-    return error.__cause__ if is_optunas and error.__cause__ is not None else error
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether the same may go well a moment later: the server, not what it was asked, failed."""
-    root = _root(error)
-    if isinstance(root, OperationalError | InterfaceError | PendingRollbackError):
-        return True
-    return isinstance(root, DBAPIError) and root.connection_invalidated
+_Write = Callable[[Session], None]
+"""Writes something within a transaction; twice is as good as once."""
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -116,6 +52,16 @@ def _patient(
         return self.repeated(lambda: method(self, *args, **kwargs))
 
     return repeated
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A row of Optuna's table of parameters."""
+
+    trial_id: int
+    param_name: str
+    param_value: float
+    distribution_json: str
 
 
 class PatientStorage(RDBStorage):
@@ -148,7 +94,8 @@ class PatientStorage(RDBStorage):
         self.place = place
         self.patience_seconds = patience_seconds
         self._next_number: int | None = None
-        self._gathered: dict[int, dict[str, tuple[float, BaseDistribution]]] | None = None
+        self._choices: list[_Choice] | None = None  # None where nothing is kept
+        self._attributes: list[_Write] | None = None
         logging.getLogger(RDBStorage.__module__).addFilter(_is_news)
         super().__init__(url, engine_kwargs)
         weakref.finalize(self, self.engine.dispose)  # psycopg warns of what nobody closes
@@ -165,14 +112,13 @@ class PatientStorage(RDBStorage):
                 return operation()
             except (StorageInternalError, SQLAlchemyError) as error:
                 waited = time.monotonic() - began
-                if not _may_pass(error) or waited + wait > self.patience_seconds:
+                if not may_pass(error) or waited + wait > self.patience_seconds:
                     raise told(self.place, error) from error
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
     create_new_study = _patient(RDBStorage.create_new_study)
     set_study_user_attr = _patient(RDBStorage.set_study_user_attr)
-    set_study_system_attr = _patient(RDBStorage.set_study_system_attr)
     get_study_id_from_name = _patient(RDBStorage.get_study_id_from_name)
     get_study_name_from_id = _patient(RDBStorage.get_study_name_from_id)
     get_study_directions = _patient(RDBStorage.get_study_directions)
@@ -180,8 +126,6 @@ class PatientStorage(RDBStorage):
     get_study_system_attrs = _patient(RDBStorage.get_study_system_attrs)
     get_all_studies = _patient(RDBStorage.get_all_studies)
     set_trial_intermediate_value = _patient(RDBStorage.set_trial_intermediate_value)
-    set_trial_user_attr = _patient(RDBStorage.set_trial_user_attr)
-    set_trial_system_attr = _patient(RDBStorage.set_trial_system_attr)
     get_trial = _patient(RDBStorage.get_trial)
     get_trial_param = _patient(RDBStorage.get_trial_param)
     get_trial_user_attrs = _patient(RDBStorage.get_trial_user_attrs)
@@ -192,18 +136,32 @@ class PatientStorage(RDBStorage):
     _get_trials = _patient(RDBStorage._get_trials)
 
     @contextlib.contextmanager
-    def gathering(self) -> Iterator[None]:
+    def gathering(self, attributes: bool) -> Iterator[None]:
         """Inside, choices are kept; at the end they are written, in one transaction for all.
 
-        One for each, as Optuna has it, takes most of the time of an ask.
+        One for each, as Optuna has it, takes most of the time of an ask and of a tell.
+
+        Args:
+            attributes: Whether to keep those of trials and of the study too. Until they are
+                written, nobody reads them.
         """
-        self._gathered = {}
+        self._choices, self._attributes = [], [] if attributes else None
         try:
             yield
-            for trial_id, choices in self._gathered.items():
-                self.repeated(partial(self._write_choices, trial_id, choices))
+            choices, writes = self._choices, self._attributes or []
         finally:
-            self._gathered = None
+            self._choices = self._attributes = None
+        self._write(partial(_write_choices, choices), *writes)
+
+    def _write(self, *writes: _Write) -> None:
+        """Does some writing, in one transaction."""
+
+        def write() -> None:
+            with _create_scoped_session(self.scoped_session) as session:
+                for one in writes:
+                    one(session)
+
+        self.repeated(write)
 
     def _set_trial_param(
         self,
@@ -213,32 +171,39 @@ class PatientStorage(RDBStorage):
         distribution: BaseDistribution,
         previous_distribution: BaseDistribution | None,  # noqa: ARG002 - of one space, all agree
     ) -> None:
-        if self._gathered is None:
-            own = {param_name: (param_value_internal, distribution)}
-            self.repeated(lambda: self._write_choices(trial_id, own))
+        choice = _Choice(
+            trial_id, param_name, param_value_internal, distribution_to_json(distribution)
+        )
+        if self._choices is None:
+            self._write(partial(_write_choices, [choice]))
         else:
-            kept = self._gathered.setdefault(trial_id, {})
-            kept[param_name] = (param_value_internal, distribution)
+            self._choices.append(choice)
 
-    def _write_choices(
-        self, trial_id: int, choices: Mapping[str, tuple[float, BaseDistribution]]
-    ) -> None:
-        """Writes the choices of a trial that are not there."""
-        with _create_scoped_session(self.scoped_session, True) as session:
-            there = session.query(TrialParamModel.param_name).filter(
-                TrialParamModel.trial_id == trial_id
+    def _write_attribute(self, write: _Write) -> None:
+        if self._attributes is None:
+            self._write(write)
+        else:
+            self._attributes.append(write)
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Writes a trial's user attribute."""
+        self._set_trial_attr(TrialUserAttributeModel, trial_id, key, value)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Writes a trial's system attribute."""
+        self._set_trial_attr(TrialSystemAttributeModel, trial_id, key, value)
+
+    def _set_trial_attr(self, model: type[Any], trial_id: int, key: str, value: Any) -> None:
+        self._write_attribute(
+            lambda session: self._set_trial_attr_without_commit(
+                session, model, trial_id, key, value
             )
-            names = {name for (name,) in there.all()}
-            session.add_all(
-                TrialParamModel(
-                    trial_id=trial_id,
-                    param_name=name,
-                    param_value=value,
-                    distribution_json=distribution_to_json(distribution),
-                )
-                for name, (value, distribution) in choices.items()
-                if name not in names
-            )
+        )
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        """Writes a study's system attribute."""
+        content = json.dumps(value)
+        self._write_attribute(lambda session: _write_study_attr(session, study_id, key, content))
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -281,9 +246,40 @@ class PatientStorage(RDBStorage):
         return super()._get_prepared_new_trial(study_id, template_trial, session)
 
 
+def _write_choices(choices: Sequence[_Choice], session: Session) -> None:
+    """Writes those choices that are not there."""
+    trials = {choice.trial_id for choice in choices}
+    there = session.query(TrialParamModel.trial_id, TrialParamModel.param_name).filter(
+        TrialParamModel.trial_id.in_(trials)
+    )
+    known = {(trial_id, name) for trial_id, name in there.all()} if choices else set()
+    session.add_all(
+        TrialParamModel(**asdict(choice))
+        for choice in choices
+        if (choice.trial_id, choice.param_name) not in known
+    )
+
+
+def _write_study_attr(session: Session, study_id: int, key: str, content: str) -> None:
+    there = session.query(StudySystemAttributeModel).filter(
+        StudySystemAttributeModel.study_id == study_id, StudySystemAttributeModel.key == key
+    )
+    attribute = there.one_or_none()
+    if attribute is None:
+        session.add(StudySystemAttributeModel(study_id=study_id, key=key, value_json=content))
+    else:
+        attribute.value_json = content
+
+
 @contextlib.contextmanager
-def gathered_choices(study: optuna.Study) -> Iterator[None]:
-    """Inside, what a study's sampler chooses is written together."""
+def gathered(study: optuna.Study, *, attributes: bool) -> Iterator[None]:
+    """Inside, what is written to a study is kept, and at the end written together.
+
+    See `PatientStorage.gathering`; with any other storage, everything is written as it comes.
+    """
     storage = getattr(study._storage, "_backend", study._storage)
-    with storage.gathering() if isinstance(storage, PatientStorage) else contextlib.nullcontext():
+    if isinstance(storage, PatientStorage):
+        with storage.gathering(attributes):
+            yield
+    else:
         yield

@@ -13,7 +13,7 @@ from optuna.samplers import BaseGASampler
 from optuna.trial import FrozenTrial, TrialState
 
 from mbnas.network import Architecture
-from mbnas.search.patient import gathered_choices
+from mbnas.search.patient import gathered
 from mbnas.search.samplers import SamplerSource
 from mbnas.search.study import broken_off
 from mbnas.space import SearchSpace
@@ -121,7 +121,7 @@ class Proposals:
         with warnings.catch_warnings():
             # Optuna's GP says so of networks that were refused before their cost was measured.
             warnings.filterwarnings("ignore", message="Clip non-finite values")
-            with gathered_choices(self._study):
+            with gathered(self._study, attributes=False):
                 asked = self._study.ask(None if outside else self._samplers.distributions)
             if waiting and not outside and isinstance(self._study.sampler, BaseGASampler):
                 _ = asked.relative_params  # else it would belong to no generation
@@ -133,7 +133,7 @@ class Proposals:
         # Optuna has no public way back to a running trial.
         asked = optuna.Trial(self._study, frozen._trial_id)
         if not self._is_outside(asked):
-            with gathered_choices(self._study):
+            with gathered(self._study, attributes=False):
                 for choice in self._space.choices:
                     asked.suggest_categorical(choice.name, choice.labels)
             if isinstance(self._study.sampler, BaseGASampler):

@@ -13,9 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mbnas.errors import StudyError
 from mbnas.search.annotation import ARTIFACTS, artifact_ids
+from mbnas.search.database_faults import told
 from mbnas.search.evaluation import STARTED_FROM
 from mbnas.search.folder import HEAVY_FILES, KEPT_LATEST, StudyFolder, left_overs
-from mbnas.search.patient import PatientStorage, told
+from mbnas.search.patient import PatientStorage
 from mbnas.search.storage import chosen_storage, open_storage, study_in
 from mbnas.search.study import Study, open_study
 

@@ -19,8 +19,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from mbnas.errors import StudyError
+from mbnas.search.database_faults import told
 from mbnas.search.folder import StudyFolder
-from mbnas.search.patient import PatientStorage, told
+from mbnas.search.patient import PatientStorage
 from mbnas.search.record import StudyRecord
 
 VARIABLE = "MBNAS_STORAGE"

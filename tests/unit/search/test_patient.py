@@ -15,7 +15,8 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from mbnas.errors import StudyError
 from mbnas.search import patient
-from mbnas.search.patient import PatientStorage
+from mbnas.search.database_faults import told
+from mbnas.search.patient import PatientStorage, gathered
 
 
 @pytest.fixture
@@ -120,6 +121,56 @@ def test_what_no_waiting_mends_is_not_waited_for(
     assert not waits
 
 
+def mark(study: optuna.Study, asked: optuna.Trial) -> None:
+    asked.suggest_categorical("x", [1, 2])
+    asked.set_user_attr("a", 1)
+    asked.set_constraint("b", -0.5)
+    study._storage.set_study_system_attr(study._study_id, "c", "d")
+
+
+def marks(study: optuna.Study) -> tuple[object, ...]:
+    storage = study._storage
+    trial = storage.get_all_trials(study._study_id)[0]
+    attributes = storage.get_study_system_attrs(study._study_id).get("c")
+    return list(trial.params), trial.user_attrs, trial.constraints, attributes
+
+
+MARKS = (["x"], {"a": 1}, {"b": -0.5}, "d")
+NO_MARKS: tuple[object, ...] = ([], {}, {}, None)
+
+
+def test_what_is_gathered_is_written_together(
+    storage: PatientStorage, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = new_study(storage)
+    asked = study.ask()
+    answers_lost(monkeypatch, "_set_trial_attr_without_commit")
+    with gathered(study, attributes=True):
+        mark(study, asked)
+        assert marks(study) == NO_MARKS
+    assert marks(study) == MARKS
+    assert len(waits) == 1
+    asked.set_user_attr("a", 1)  # as it comes, and twice as good as once
+    assert marks(study) == MARKS
+
+
+def test_what_is_gathered_when_it_breaks_off_is_not_written(storage: PatientStorage) -> None:
+    study = new_study(storage)
+    asked = study.ask()
+
+    def broken_off() -> None:
+        with gathered(study, attributes=True):
+            mark(study, asked)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    assert marks(study) == NO_MARKS
+    with gathered(study, attributes=False):
+        asked.set_user_attr("a", 1)
+        assert marks(study)[1] == {"a": 1}
+
+
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
@@ -134,7 +185,7 @@ def test_what_no_waiting_mends_is_not_waited_for(
 def test_faults_have_their_mends(said: str, meant: str) -> None:
     error = StorageInternalError("commit")
     error.__cause__ = OperationalError("INSERT", {}, Exception(said))
-    told = str(patient.told("x.db", error))
-    assert told.startswith("x.db: ")
-    assert meant in told
-    assert "\n" not in told
+    line = str(told("x.db", error))
+    assert line.startswith("x.db: ")
+    assert meant in line
+    assert "\n" not in line
