@@ -124,7 +124,7 @@ class Ledger:
     def _tell_constraints(self, asked: optuna.Trial, trial: Trial) -> None:
         told: set[str] = set()
         if asked.number in self._cut_short:
-            told |= set(self.study.get_trials(deepcopy=False)[asked.number].constraints)
+            told |= set(asked.storage.get_trial(asked._trial_id).constraints)
         for limit in self.record.goals.limits:
             value = trial.bound(limit.quantity)
             if limit.quantity not in told:
