@@ -23,27 +23,32 @@ _PIECE = 2045
 """Characters of a note in one attribute, as optuna-dashboard cuts it (its `_note.py`)."""
 
 
-def annotate(
-    study: optuna.Study, asked: optuna.Trial, trial: Trial, folder: StudyFolder, again: bool
-) -> None:
-    """Gives a trial its note and its file; Optuna lets nothing be added once it is told.
+def write_note(study: optuna.Study, asked: optuna.Trial, trial: Trial) -> None:
+    """Gives a trial its note; Optuna lets nothing be added once it is told."""
+    storage: BaseStorage = asked.storage
+    study_id, trial_id = study._study_id, asked._trial_id
+    text = note(trial)
+    pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
+    for at, piece in enumerate(pieces):
+        storage.set_study_system_attr(study_id, f"dashboard:{trial_id}:note_str:{at}", piece)
+    storage.set_study_system_attr(study_id, f"dashboard:{trial_id}:note_ver", 1)
+
+
+def keep_architecture(asked: optuna.Trial, folder: StudyFolder, again: bool) -> None:
+    """Gives a trial its file.
 
     Args:
-        study: Optuna's study.
         asked: Optuna's trial.
-        trial: What came of it.
-        folder: The study's folder.
-        again: Whether a kill may have cut this short before; then the same note and the same file
-            are written again.
+        folder: The study's folder, in which the trial's files are.
+        again: Whether a kill may have cut this short before; then the same file is written again.
 
     Raises:
         StudyError: the disk is full, or the folder cannot be written.
     """
-    _write_note(study, asked, note(trial))
     store = folder.path / ARTIFACTS
     try:
         store.mkdir(exist_ok=True)
-        _keep(asked, folder.trial_folder(trial.number) / _ARCHITECTURE, store, again)
+        _keep(asked, folder.trial_folder(asked.number) / _ARCHITECTURE, store, again)
     except OSError as error:
         raise StudyError(f"{store}: cannot be written ({error.strerror})") from None
 
@@ -100,15 +105,6 @@ def _quantities(trial: Trial) -> dict[str, str]:
 
 def _share(accuracy: float | None) -> str | None:
     return None if accuracy is None else f"{accuracy:.4f}"
-
-
-def _write_note(study: optuna.Study, asked: optuna.Trial, text: str) -> None:
-    storage: BaseStorage = asked.storage
-    study_id, trial_id = study._study_id, asked._trial_id
-    pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
-    for at, piece in enumerate(pieces):
-        storage.set_study_system_attr(study_id, f"dashboard:{trial_id}:note_str:{at}", piece)
-    storage.set_study_system_attr(study_id, f"dashboard:{trial_id}:note_ver", 1)
 
 
 def _keep(asked: optuna.Trial, file: Path, store: Path, again: bool) -> None:

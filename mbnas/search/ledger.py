@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import TrialState
 
 from mbnas.errors import StudyError
-from mbnas.search.annotation import annotate
+from mbnas.search.annotation import keep_architecture, write_note
 from mbnas.search.evaluation import Ended
 from mbnas.search.folder import StudyFolder
 from mbnas.search.front import is_settled
@@ -80,8 +80,10 @@ class Ledger:
         Raises:
             StudyError: too many trials fail.
         """
+        # Not gathered: its entry comes first, so that no kill leaves a file that nobody knows.
+        keep_architecture(asked, self.folder, again=asked.number in self._cut_short)
         with gathered(self.study, attributes=True):
-            annotate(self.study, asked, trial, self.folder, again=asked.number in self._cut_short)
+            write_note(self.study, asked, trial)
             asked.set_user_attr(RESULT, trial.to_record())
             self._tell_constraints(asked, trial)
         if trial.outside:

@@ -97,7 +97,7 @@ def test_a_long_note_is_kept_in_pieces(tmp_path: Path) -> None:
         "optuna.artifacts.FileSystemArtifactStore.write",
         "mbnas.search.trial.Trial.to_record",
     ],
-    ids=["after the note", "after the artifact's entry", "before Optuna is told"],
+    ids=["before the artifact's entry", "after the artifact's entry", "before Optuna is told"],
 )
 def test_after_a_kill_there_is_one_of_each(next_step: str, tmp_path: Path) -> None:
     class KilledError(Exception):

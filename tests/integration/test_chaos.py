@@ -14,7 +14,7 @@ from helpers import ROOT
 ROWS = {
     "driver": ("driver_fakes", "driver_creation"),
     "workers": ("workers_training",),
-    "disk": ("disk_full", "disk_read_only", "clock_back", "clock_jump", "clock_budget"),
+    "disk": ("disk_full", "disk_read_only", "clock_back", "clock_jump"),
 }
 
 
