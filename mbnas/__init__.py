@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from mbnas.analysis.audit import Audit
     from mbnas.analysis.audit_record import AuditPlan
     from mbnas.analysis.auditing import audit
+    from mbnas.analysis.baselines import Baselines, baselines, open_baselines
+    from mbnas.analysis.confirm import confirm, open_confirmation
+    from mbnas.analysis.confirmation import Confirmation
+    from mbnas.analysis.retarget import Retarget
+    from mbnas.analysis.retargeting import retarget
     from mbnas.bundle import Bundle, export, pick
     from mbnas.data import Dataset, load_data
     from mbnas.errors import (
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
     from mbnas.network import Architecture, Fusion, Head, Stage, Stem, costs, reference
     from mbnas.report import write_report
     from mbnas.report.audit_page import write_audit_report
+    from mbnas.report.retarget_page import write_retarget_report
     from mbnas.search import (
         Limit,
         Search,
@@ -70,6 +76,11 @@ _ROOMS = {
     "mbnas.analysis.audit": ("Audit",),
     "mbnas.analysis.audit_record": ("AuditPlan",),
     "mbnas.analysis.auditing": ("audit",),
+    "mbnas.analysis.baselines": ("Baselines", "baselines", "open_baselines"),
+    "mbnas.analysis.confirm": ("confirm", "open_confirmation"),
+    "mbnas.analysis.confirmation": ("Confirmation",),
+    "mbnas.analysis.retarget": ("Retarget",),
+    "mbnas.analysis.retargeting": ("retarget",),
     "mbnas.bundle": ("Bundle", "export", "pick"),
     "mbnas.data": ("Dataset", "load_data"),
     "mbnas.errors": (
@@ -98,6 +109,7 @@ _ROOMS = {
     "mbnas.network": ("Architecture", "Fusion", "Head", "Stage", "Stem", "costs", "reference"),
     "mbnas.report": ("write_report",),
     "mbnas.report.audit_page": ("write_audit_report",),
+    "mbnas.report.retarget_page": ("write_retarget_report",),
     "mbnas.search": (
         "Limit",
         "Search",
@@ -122,9 +134,11 @@ __all__ = [
     "Architecture",
     "Audit",
     "AuditPlan",
+    "Baselines",
     "BuildError",
     "Bundle",
     "Calibration",
+    "Confirmation",
     "DataError",
     "Dataset",
     "ExportError",
@@ -138,6 +152,7 @@ __all__ = [
     "MeasureError",
     "OrtLatencyMeter",
     "Recipe",
+    "Retarget",
     "Search",
     "SearchSpace",
     "SpaceError",
@@ -148,8 +163,10 @@ __all__ = [
     "TorchTrainer",
     "Trial",
     "audit",
+    "baselines",
     "build",
     "calibrate",
+    "confirm",
     "copy_study",
     "costs",
     "export",
@@ -163,6 +180,8 @@ __all__ = [
     "make_space",
     "maximize",
     "minimize",
+    "open_baselines",
+    "open_confirmation",
     "open_network",
     "open_study",
     "pause_search",
@@ -170,10 +189,12 @@ __all__ = [
     "prune_study",
     "reference",
     "resume_search",
+    "retarget",
     "stop_search",
     "to_onnx",
     "write_audit_report",
     "write_report",
+    "write_retarget_report",
 ]
 
 

@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.numpy import save as save_tensors
 
 from mbnas.engine import Engine, Failed, LaidDown, Measured, Outcome, Train, Trained
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
-from mbnas.network import Architecture
-from mbnas.training.trainer import Assignment, Epoch
+from mbnas.model import AnyNetwork
+from mbnas.training.trainer import Assignment, Epoch, Weights
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One training that is wanted: a network and a seed."""
 
-    architecture: Architecture
+    architecture: AnyNetwork
     seed: int
 
     @property
@@ -59,14 +60,20 @@ class Trainings:
     Args:
         folder: Holds a JSON file for every training that has ended, and a checkpoint for every
             one that was broken off.
+        keep_weights: Whether it is to hold what was learned too.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep_weights: bool = False) -> None:
         self._folder = folder
+        self._keep_weights = keep_weights
 
     def missing(self, wanted: Sequence[Wanted]) -> list[Wanted]:
         """Those that are not done yet."""
         return [one for one in wanted if not self._file(one).exists()]
+
+    def weights_file(self, wanted: Wanted) -> Path:
+        """Where the weights of a training are, if they are kept and it did not fail."""
+        return self._folder / f"{wanted.name}.safetensors"
 
     def done(self, wanted: Sequence[Wanted]) -> list[Done]:
         """What came of those that are all done.
@@ -108,6 +115,8 @@ class Trainings:
             running -= 1
             one = missing[outcome.trial]
             ended = _ended(one, outcome)
+            if self._keep_weights and isinstance(outcome, Trained):
+                self._write_weights(one, outcome.training.weights)
             self._write(one, ended)
             on_done(one, ended)
         return self.done(wanted)
@@ -132,6 +141,14 @@ class Trainings:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, json.dumps(done.model_dump(mode="json"), indent=1).encode())
             file.with_suffix(".pt").unlink(missing_ok=True)
+        except OSError as error:
+            raise StudyError(f"{file}: cannot be written ({error.strerror})") from None
+
+    def _write_weights(self, wanted: Wanted, weights: Weights) -> None:
+        file = self.weights_file(wanted)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, save_tensors(dict(weights)))
         except OSError as error:
             raise StudyError(f"{file}: cannot be written ({error.strerror})") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import mbnas
@@ -85,3 +86,14 @@ def pack(text: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: write a number of networks, or auto")
     return int(text)
+
+
+def limit(text: str) -> mbnas.Limit:
+    """A hard bound, such as `latency_ms=2`."""
+    match = re.fullmatch(r"(\w+)\s*<?=\s*([0-9.eE+-]+)", text)
+    try:
+        if match:
+            return mbnas.Limit(match[1], float(match[2]))
+    except (ValueError, mbnas.StudyError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    raise argparse.ArgumentTypeError(f"{text}: write a cost and a number, such as latency_ms=2")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import mbnas
 from mbnas.cli import INTERRUPTED
-from mbnas.cli.options import add_data, add_training, read_data, read_recipe
+from mbnas.cli.options import add_data, add_training, limit, read_data, read_recipe
 from mbnas.cli.progress import progress
 from mbnas.cli.words import duration, front_table, savings_said
 from mbnas.search import DEFAULT_SAMPLER, SAMPLERS, is_paid
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minimize", default="latency_ms", metavar="COST", help="beside it (latency_ms)"
     )
     goals.add_argument(
-        "--limit", type=_limit, action="append", default=[], help="hard bound, see below"
+        "--limit", type=limit, action="append", default=[], help="hard bound, see below"
     )
     goals.add_argument("--threads", type=int, default=1, help="of a timed network (default 1)")
     goals.add_argument(
@@ -253,16 +253,6 @@ def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: fl
     if seconds is not None:
         count = f"at least about {seconds / each:.0f} trials"
         print(f"would run {duration(seconds)}, {count}, in {folder}")
-
-
-def _limit(text: str) -> mbnas.Limit:
-    match = re.fullmatch(r"(\w+)\s*<?=\s*([0-9.eE+-]+)", text)
-    try:
-        if match:
-            return mbnas.Limit(match[1], float(match[2]))
-    except (ValueError, mbnas.StudyError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    raise argparse.ArgumentTypeError(f"{text}: write a cost and a number, such as latency_ms=2")
 
 
 def _rungs(text: str) -> tuple[int, ...]:

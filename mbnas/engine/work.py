@@ -14,6 +14,7 @@ from mbnas.measure.cores import CoreLock
 from mbnas.measure.latency import LatencyMeter
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.measure.parity import ParityError, check_parity
+from mbnas.network import Architecture
 from mbnas.training.trainer import (
     Assignment,
     Epoch,
@@ -132,10 +133,10 @@ def train(
 
 
 def _model(assignment: Assignment, training: Training, classes: int) -> bytes | None:
-    """The file of a network with its weights, where there are any, once it agrees with it."""
-    if not training.weights:
-        return None
+    """The file of an architecture with its weights, if there are any, once it agrees with it."""
     architecture = assignment.architecture
+    if not training.weights or not isinstance(architecture, Architecture):
+        return None
     model = to_onnx(architecture.lower(classes), training.weights)
     size = architecture.resolution
     noise = np.random.default_rng(assignment.seed).standard_normal(

@@ -85,6 +85,27 @@ class LatencyMeter(Protocol):
         ...
 
 
+class FileMeter(Protocol):
+    """Measures how long ONNX files take."""
+
+    @property
+    def threads(self) -> int:
+        """Threads that a measured network uses."""
+        ...
+
+    def measure_files(self, files: Sequence[bytes]) -> list[Latency]:
+        """Latencies in the order given, samples interleaved.
+
+        Raises:
+            MeasureError: a file cannot be run.
+        """
+        ...
+
+
+class AnyMeter(LatencyMeter, FileMeter, Protocol):
+    """Measures how long either take."""
+
+
 class OrtLatencyMeter:
     """Times networks with ONNX Runtime on this machine's CPU.
 

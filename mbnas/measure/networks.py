@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-import torchvision
-
 from mbnas.errors import MeasureError, SpaceError
+from mbnas.measure.foreign import foreign_file, torchvision_network
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.measure.session import noise_for, open_session, run_session
 from mbnas.network import REFERENCES, Architecture, reference
@@ -59,8 +55,8 @@ def open_network(
     text = str(what)
     path = Path(what)
     if text.startswith(TORCHVISION):
-        file = _from_torchvision(text.removeprefix(TORCHVISION), resolution, classes)
-        return NamedNetwork(text.removeprefix(TORCHVISION), file, None)
+        network = torchvision_network(text.removeprefix(TORCHVISION), resolution)
+        return NamedNetwork(network.name, foreign_file(network, classes), None)
     if path.suffix == ".onnx":
         return NamedNetwork(path.stem, _foreign(path), None)
     if _is_file(path):
@@ -103,23 +99,3 @@ def _foreign(path: Path) -> bytes:
     except MeasureError as error:
         raise MeasureError(f"{path}: {error}") from None
     return content
-
-
-def _from_torchvision(name: str, resolution: int, classes: int) -> bytes:
-    """A torchvision classifier with fresh weights, by torch's own exporter."""
-    known = torchvision.models.list_models(torchvision.models)
-    if name not in known:
-        raise MeasureError(f"torchvision:{name}: no such network{nearest(name, known)}")
-    options = {"aux_logits": False} if name in ("googlenet", "inception_v3") else {}
-    network = torchvision.models.get_model(name, num_classes=classes, **options).eval()
-    with tempfile.TemporaryDirectory(prefix="mbnas-") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter that needs no further package is the older
-        torch.onnx.export(
-            network,
-            (torch.zeros(1, 3, resolution, resolution),),
-            path := Path(folder) / "network.onnx",
-            dynamo=False,
-            opset_version=18,
-            input_names=["image"],
-        )
-        return path.read_bytes()

@@ -18,6 +18,8 @@ OPSET = 18
 IR_VERSION = 9  # what goes with opset 18: older runtimes can read the file too
 INPUT = "image"
 OUTPUT = "logits"
+ARCHITECTURE = "architecture"
+"""The metadata entry that holds the architecture as JSON."""
 MOST_BYTES = 2**31 - 2**20
 """What protobuf can hold, less some room for metadata."""
 

@@ -1,5 +1,6 @@
-"""From a lowered graph to a PyTorch module."""
+"""From the lowered graph to a plain PyTorch module; networks of other makes beside them."""
 
 from mbnas.model.build import Network, build, build_seeded
+from mbnas.model.foreign import AnyNetwork, ForeignNetwork
 
-__all__ = ["Network", "build", "build_seeded"]
+__all__ = ["AnyNetwork", "ForeignNetwork", "Network", "build", "build_seeded"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mbnas.model.foreign import AnyNetwork
 from mbnas.model.layers import Scalar, layer
 from mbnas.network import Architecture, Graph
 
@@ -69,15 +70,17 @@ def build(architecture: Architecture, classes: int, channels: int = 3) -> Networ
     return Network(architecture.lower(classes, channels))
 
 
-def build_seeded(architecture: Architecture, classes: int, seed: int) -> Network:
-    """The same, with weights that depend on the seed alone.
+def build_seeded(network: AnyNetwork, classes: int, seed: int) -> nn.Module:
+    """The module of a network, with weights that depend on the seed alone.
 
     Layers draw from torch's own generator, which all threads share and callers may use: one at a
     time draws from it, and it is left as it was.
     """
     with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return build(architecture, classes)
+        if isinstance(network, Architecture):
+            return build(network, classes)
+        return network.make(classes)
 
 
 _DRAWING = threading.Lock()

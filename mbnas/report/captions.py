@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mbnas.report.contests import contests
 from mbnas.report.figures.front import MANY, Axes
 from mbnas.report.figures.importance import SAMPLE, importances
 from mbnas.report.groups import evaluated, groups, seen_accuracy, value_of
@@ -41,6 +42,7 @@ def front_caption(study: Study, axes: Axes | None = None) -> str:
         )
         said.append(KNEE_RULE if own else "The ring marks its knee.")
         said += _about_intervals(study, axes)
+    said += _about_contests(study, own)
     found = groups(study)
     if found["stopped"] and any(name in QUALITIES for name in (axes.x, axes.y)):
         said.append("Stopped networks stand at the accuracy they had come to.")
@@ -49,6 +51,19 @@ def front_caption(study: Study, axes: Axes | None = None) -> str:
     if others:
         said.append(f"Also limited, but on no axis here: {', '.join(others)}.")
     return " ".join(said)
+
+
+def _about_contests(study: Study, own: bool) -> list[str]:
+    found = contests(study)
+    said = []
+    if found.baselines is not None:
+        said.append("Crosses are baselines, trained and timed as the trials were.")
+    if found.confirmation is not None and own:
+        said.append(
+            "The heavy line is the confirmed front: longer trainings, a mean over their seeds with"
+            " the standard deviation as a bar."
+        )
+    return said
 
 
 def _about_strip(trials: Sequence[Trial], axes: Axes) -> list[str]:

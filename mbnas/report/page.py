@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mbnas.report import captions
+from mbnas.report.contest_page import contest_sections
 from mbnas.report.detail import texts, trials_html
 from mbnas.report.diagram import diagram
 from mbnas.report.document import data, document, figure_json, header, notice, plot, section, tile
@@ -57,7 +58,10 @@ def _sections(study: Study) -> str:
     noun = QUANTITIES[study.record.goals.cost].noun
     front = plot("front", front_figure(study), captions.front_caption(study))
     front += _PICKED + data("front-texts", texts(study))
-    parts = [section("front", f"Accuracy and {noun} of every network", front)]
+    parts = [
+        *contest_sections(study),
+        section("front", f"Accuracy and {noun} of every network", front),
+    ]
     if study.front:
         parts += _front_sections(study)
     else:

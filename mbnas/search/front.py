@@ -29,6 +29,28 @@ def front(trials: Iterable[Trial], goals: Goals) -> list[Trial]:
     return members
 
 
+def near_front(trials: Iterable[Trial], goals: Goals, most: int) -> list[Trial]:
+    """The trained trials off the front whose accuracy lies least below the front's at their cost.
+
+    Args:
+        trials: Of a study.
+        goals: Its goals; what breaks a limit is not near.
+        most: How many.
+    """
+    trials = list(trials)
+    members = front(trials, goals)
+    of_front = {trial.number for trial in members}
+    gaps = []
+    for trial in trials:
+        is_candidate = trial.status == "trained" and trial.number not in of_front
+        if not is_candidate or broken_limit(trial, goals.limits) is not None:
+            continue
+        for accuracy, cost in points([trial], goals):
+            best = max(own for own, needed in points(members, goals) if needed <= cost)
+            gaps.append((best - accuracy, trial.number, trial))
+    return [trial for _, _, trial in sorted(gaps, key=lambda gap: gap[:2])[:most]]
+
+
 def is_settled(trial: Trial, goals: Goals) -> bool:
     """Whether nothing better can be known of a trial's network: it was trained or broke a limit."""
     return trial.accuracy is not None or broken_limit(trial, goals.limits) is not None

@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mbnas.model import build_seeded
-from mbnas.network import Architecture
+from mbnas.model import AnyNetwork, build_seeded
 from mbnas.training.augmentation import Augmentation
 from mbnas.training.images import ImageTensors
 from mbnas.training.recipe import Recipe
@@ -42,7 +41,7 @@ class TrainingRun:
 
     def __init__(
         self,
-        architecture: Architecture,
+        architecture: AnyNetwork,
         seed: int,
         *,
         train: ImageTensors,

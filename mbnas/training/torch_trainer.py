@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from mbnas.model import AnyNetwork
 from mbnas.network import Architecture, costs
 from mbnas.training.allocation import kept_memory
 from mbnas.training.augmentation import Augmentation
@@ -160,18 +161,21 @@ class TorchTrainer:
             finished = len(run.curve) == last
             return Training(tuple(run.curve), run.weights() if finished else {}, finished)
 
-    def estimate_seconds(self, architecture: Architecture) -> float:
+    def estimate_seconds(self, architecture: AnyNetwork) -> float:
         """About how long a whole training would take, from a few steps."""
         step = self._timed_step(architecture)
         size = self.recipe.batch_size_for(len(self._train))
         evaluation = step / 3 * len(self._validation) / size  # no backward pass
         return self.recipe.epochs * (step * (len(self._train) // size) + evaluation)
 
-    def memory(self, architecture: Architecture) -> float:
+    def memory(self, architecture: AnyNetwork) -> float:
         """The share of the device's free memory that training this network takes, by arithmetic.
 
         Of every primitive's output, one copy is kept for the backward pass, and a gradient passes.
+        What a foreign network needs is not known: it is trained alone.
         """
+        if not isinstance(architecture, Architecture):
+            return 1.0
         graph = architecture.lower(self._classes)
         values = sum(math.prod(node.shape) for node in graph.nodes)
         width = 2 if self.recipe.precision == "bfloat16" else 4
@@ -202,7 +206,7 @@ class TorchTrainer:
         self.recipe = replace(self.recipe, precision=settled)
         return settled
 
-    def _timed_step(self, architecture: Architecture) -> float:
+    def _timed_step(self, architecture: AnyNetwork) -> float:
         with self._memory_errors(), self._prepared(architecture):
             return self._step_seconds(self._run(architecture, 0, None))
 
@@ -215,7 +219,7 @@ class TorchTrainer:
             mixup=recipe.mixup,
         )
 
-    def _run(self, architecture: Architecture, seed: int, start: Weights | None) -> TrainingRun:
+    def _run(self, architecture: AnyNetwork, seed: int, start: Weights | None) -> TrainingRun:
         return TrainingRun(
             architecture,
             seed,
@@ -248,7 +252,7 @@ class TorchTrainer:
             torch.cuda.synchronize(self.device)
 
     @contextlib.contextmanager
-    def _prepared(self, architecture: Architecture) -> Iterator[None]:
+    def _prepared(self, architecture: AnyNetwork) -> Iterator[None]:
         """A stream of its own on a GPU; on a CPU, as many threads as this network can feed."""
         if self.device.type == "cuda":
             stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
@@ -256,7 +260,7 @@ class TorchTrainer:
                 yield
             return
         size = self.recipe.batch_size_for(len(self._train))
-        step_macs = size * costs(architecture.lower()).macs
+        step_macs = size * _macs(architecture)
         most = max(1, self._threads // self._sharing)
         torch.set_num_threads(max(1, min(most, round(step_macs / MACS_PER_THREAD))))
         try:
@@ -290,6 +294,10 @@ class TorchTrainer:
             (len(self._train), len(self._validation)),
         )
         return hashlib.sha256(repr(about).encode()).hexdigest()[:16]
+
+
+def _macs(network: AnyNetwork) -> int:
+    return costs(network.lower()).macs if isinstance(network, Architecture) else network.macs
 
 
 def _digest(weights: Weights | None) -> str | None:

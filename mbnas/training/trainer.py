@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from mbnas.errors import BuildError
-from mbnas.network import Architecture
+from mbnas.model import AnyNetwork
 
 Weights = Mapping[str, NDArray[Any]]
 """State dict as arrays, by the module's names."""
@@ -73,7 +73,7 @@ class Assignment:
     """One network to be trained, or a stretch of its training.
 
     Attributes:
-        architecture: The network.
+        architecture: The network; one that is no architecture is trained all the same.
         seed: Of fresh weights, the order of images, and everything else that is drawn.
         until: The epoch after which it is laid down; None trains to the end.
         checkpoint: A file that the training is taken up from where it is there, and that each
@@ -82,7 +82,7 @@ class Assignment:
         start: Weights of another network; those that agree in name and shape are taken over.
     """
 
-    architecture: Architecture
+    architecture: AnyNetwork
     seed: int
     until: int | None = None
     checkpoint: Path | None = None
@@ -129,10 +129,10 @@ class Trainer(Protocol):
         """
         ...
 
-    def estimate_seconds(self, architecture: Architecture) -> float:
+    def estimate_seconds(self, architecture: AnyNetwork) -> float:
         """About how long a whole training would take, from a few steps."""
         ...
 
-    def memory(self, architecture: Architecture) -> float:
+    def memory(self, architecture: AnyNetwork) -> float:
         """The share of the free memory of the device that training this network takes."""
         ...

@@ -5,6 +5,7 @@ says how it looks on a dark page.
 """
 
 from mbnas.report.figures.choices import choices_figure
+from mbnas.report.figures.contest import confirmation_figure
 from mbnas.report.figures.curves import curves_figure
 from mbnas.report.figures.front import Axes, front_figure
 from mbnas.report.figures.hypervolume import hypervolume_figure
@@ -17,6 +18,7 @@ from mbnas.report.figures.time import time_figure
 __all__ = [
     "Axes",
     "choices_figure",
+    "confirmation_figure",
     "curves_figure",
     "front_figure",
     "hypervolume_figure",

@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from mbnas.report.figures.contest import contest_values, mark_contests
 from mbnas.report.figures.crowd import Window, parted
 from mbnas.report.figures.plane import Axes, Numbers, draw_limits, is_log, laid_out
 from mbnas.report.groups import brief, groups, near_front, seen_accuracy, value_of
@@ -66,7 +67,7 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
     x = {group: _values(trials, axes.x) for group, trials in found.items()}
     y = {group: _values(trials, axes.y) for group, trials in found.items()}
     every = [trial for trials in found.values() for trial in trials]
-    values = np.concatenate(list(x.values()))
+    values = np.concatenate([*x.values(), contest_values(study, axes.x)])
     lanes = [group for group in found if np.isnan(x[group] + y[group]).any()]
     places = {
         group: list(_places(trials, x[group], y[group], _lane(group, lanes)))
@@ -94,6 +95,7 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
                 trace.update(_intervals(place.trials, axes, MARKS[group].colour))
             figure.add_scatter(**trace, showlegend=at == 0)
     _mark_starts(figure, every, axes)
+    mark_contests(figure, study, axes)
     if study.front:
         _mark_knee(figure, knee(study.front, goals), axes)
     draw_limits(figure, goals.limits, axes, above=("x", "y") in used)

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
+from mbnas.report.contests import contests
 from mbnas.report.groups import evaluated
-from mbnas.report.style import BLUE, new_figure, say
+from mbnas.report.style import BLUE, MUTED, VERMILLION, new_figure, say
 from mbnas.report.words import QUANTITIES, amount, digits
 from mbnas.search import Study, Trial, front, hypervolume
 from mbnas.search.front import Point
@@ -53,6 +54,7 @@ def hypervolume_figure(study: Study, over: Over = "trials") -> go.Figure:
         hoverinfo="text",
         showlegend=False,
     )
+    _draw_baselines(figure, study)
     unit = QUANTITIES[goals.cost].unit
     figure.update_layout(
         xaxis={
@@ -67,6 +69,25 @@ def hypervolume_figure(study: Study, over: Over = "trials") -> go.Figure:
         hovermode="x",
     )
     return figure
+
+
+def _draw_baselines(figure: go.Figure, study: Study) -> None:
+    """A line at the area that the study's baselines dominate."""
+    baselines = contests(study).baselines
+    if baselines is None:
+        return
+    goals = study.record.goals
+    standing = [
+        (one.qualities(goals.quality)[0], one.cost(goals.cost))
+        for one in baselines.networks
+        if one.failure is None
+    ]
+    figure.add_hline(
+        hypervolume(standing, study.record.reference),
+        line={"color": VERMILLION, "width": 1.5, "dash": "dash"},
+        annotation={"text": "baselines", "font": {"size": 11, "color": MUTED}},
+        annotation_position="top left",
+    )
 
 
 def hypervolumes(study: Study) -> list[float]:

@@ -1,0 +1,123 @@
+"""mbnas baselines: published networks beside a study's front."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+import mbnas
+from mbnas.analysis.baselines import Baselines
+from mbnas.analysis.contenders import USUAL
+from mbnas.cli import INTERRUPTED
+from mbnas.cli.contest_progress import contest_progress
+from mbnas.cli.options import pack
+from mbnas.cli.progress import progress
+from mbnas.network import REFERENCES
+from mbnas.report.contest_words import against_said, hypervolume_said
+
+_EPILOG = f"""\
+examples:
+  mbnas baselines studies/photos                                       {", ".join(USUAL[:2])}, ...
+  mbnas baselines studies/photos mobilenet_v2@0.35 efficientnet_b0 torchvision:resnet18
+  mbnas baselines studies/photos --random                              a random search too
+
+NETWORK  a reference ({", ".join(REFERENCES)}), with a factor of its widths behind @ if it is not 1;
+         or torchvision:NAME, any classifier of torchvision. Without any:
+         {", ".join(USUAL)}
+
+Each is trained once by the study's own recipe, at its largest resolution, and timed as its trials
+were. On small images references drop strides until their last map is 4×4. What is there stays, and
+every plot of the study shows it. The random search has as many epochs as the study spent.
+
+A brief training ranks networks and shows none at its best: mbnas confirm trains front and
+baselines fully, with several seeds, and compares them on the test part.
+
+Ctrl-C is safe at any time: the same command goes on, at the epoch.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.epilog = _EPILOG
+    parser.add_argument("study", metavar="STUDY", type=Path, help="a study's folder")
+    parser.add_argument("networks", metavar="NETWORK", nargs="*", help="which, see below")
+    parser.add_argument("--random", action="store_true", help="search at random too")
+    add_contest(parser)
+    parser.set_defaults(run=run)
+
+
+def add_contest(parser: argparse.ArgumentParser) -> None:
+    """What baselines and confirm have in common."""
+    parser.add_argument("--data", help="the study's images, where they no longer lie there")
+    parser.add_argument("--device", help="cpu, cuda, ... (default a GPU where there is one)")
+    parser.add_argument(
+        "--pack",
+        type=pack,
+        metavar="N|auto",
+        help="networks trained at once (auto: one a core, at most four; on a GPU four)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb."""
+    study = mbnas.open_study(arguments.study)
+    console = Console()
+    settings = {
+        "data": arguments.data,
+        "device": arguments.device,
+        "pack": arguments.pack,
+    }
+    try:
+        with contest_progress(console) as watch:
+            found = mbnas.baselines(study, arguments.networks or USUAL, observer=watch, **settings)
+        if arguments.random:
+            print("a random search with as many epochs")
+            with progress(study.record.recipe.epochs) as observer:
+                found = mbnas.baselines(
+                    study, (), random=True, search_observer=observer, **settings
+                )
+    except KeyboardInterrupt:
+        print(f"stopped; nothing is lost. The same command goes on with {study.folder.path}")
+        return INTERRUPTED
+    _show(study, found, console)
+    print(f"report:  {mbnas.write_report(study)}")
+    return 0
+
+
+def _show(study: mbnas.Study, found: Baselines, console: Console) -> None:
+    goals = study.record.goals
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="Baselines, trained and timed as trials")
+    table.add_column("network", overflow="fold")
+    for name in (goals.quality.replace("_", " "), goals.cost, "95 % interval", "params", "MACs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in sorted(found.networks, key=lambda one: one.cost(goals.cost)):
+        (latency,) = one.latencies
+        table.add_row(
+            one.contender.name,
+            one.failure or f"{one.qualities(goals.quality)[0]:.4f}",
+            f"{one.cost(goals.cost):,.4g}",
+            f"{latency.low_ms:.3f} to {latency.high_ms:.3f} ms",
+            f"{one.costs.params / 1e6:.3f} M",
+            f"{one.costs.macs / 1e6:.2f} M",
+        )
+    console.print(table)
+    if found.versus is not None:
+        for against in found.versus.against:
+            console.print(f"- {against_said(against, goals.cost)}", highlight=False)
+        console.print(f"- {hypervolume_said(found.versus)}", highlight=False)
+    if found.versus_random is not None:
+        said = hypervolume_said(found.versus_random, "the random search")
+        console.print(f"- {said}", highlight=False)
+    if found.versus is None:
+        console.print("the study has no front yet to hold them against")
+    else:
+        console.print(
+            "Intervals are of the timing and of so many validation images, with one seed each;"
+            f" confirm them: mbnas confirm {study.folder.path}",
+            highlight=False,
+            soft_wrap=True,
+        )

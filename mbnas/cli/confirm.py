@@ -1,0 +1,144 @@
+"""mbnas confirm: train the front fully, with several seeds, and only then test it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+import mbnas
+from mbnas.analysis.confirm import FULL, NEAR, SEEDS
+from mbnas.analysis.confirmation import Confirmation
+from mbnas.cli import INTERRUPTED
+from mbnas.cli.baselines import add_contest
+from mbnas.cli.contest_progress import contest_progress
+from mbnas.report.contest_words import (
+    accuracy_said,
+    against_said,
+    confirmation_said,
+    hypervolume_said,
+    place_said,
+)
+from mbnas.training.recipe_file import read_recipe_fields
+
+_EPILOG = f"""\
+examples:
+  mbnas confirm studies/photos                            front, {NEAR} networks near it, baselines
+  mbnas confirm studies/photos --epochs 60 --seeds 5
+  mbnas confirm studies/photos --baselines mobilenet_v2@0.5 torchvision:resnet18
+
+A search trains briefly, which is enough to rank networks and not to know them. Here the front, what
+lies nearest to it and the study's baselines (see mbnas baselines) are trained fully with several
+seeds, and timed anew, all together. When that is done the test part is opened, which nothing has
+seen until then; each opening is written down in study.json. The confirmed front is chosen by
+validation accuracy, and takes the place of the brief one in report, dashboard and export.
+
+RECIPE is a file as for mbnas search; without it, it is the search's own, {FULL} times as long.
+
+Ctrl-C and kills are safe at any time: the same command goes on, at the epoch, and trains nothing
+twice.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.epilog = _EPILOG
+    parser.add_argument("study", metavar="STUDY", type=Path, help="a study's folder")
+    parser.add_argument(
+        "--seeds", type=int, default=SEEDS, help=f"trainings of each network (default {SEEDS})"
+    )
+    parser.add_argument(
+        "--near", type=int, default=NEAR, help=f"networks off the front (default {NEAR})"
+    )
+    parser.add_argument(
+        "--baselines", nargs="*", metavar="NETWORK", help="by default those that the study has"
+    )
+    parser.add_argument(
+        "--epochs", type=int, help=f"of the full training (default {FULL} times the search's)"
+    )
+    parser.add_argument("--recipe", type=Path, metavar="RECIPE", help="a file, see below")
+    add_contest(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb."""
+    study = mbnas.open_study(arguments.study)
+    console = Console()
+    try:
+        with contest_progress(console) as watch:
+            found = mbnas.confirm(
+                study,
+                recipe=_recipe(study, arguments),
+                seeds=arguments.seeds,
+                near=arguments.near,
+                baselines=arguments.baselines,
+                data=arguments.data,
+                device=arguments.device,
+                pack=arguments.pack,
+                observer=watch,
+            )
+    except KeyboardInterrupt:
+        print(f"stopped; nothing is lost. The same command goes on with {study.folder.path}")
+        return INTERRUPTED
+    show(found, console)
+    print(f"report:  {mbnas.write_report(mbnas.open_study(arguments.study))}")
+    print(f"export:  mbnas export {arguments.study} --pick knee")
+    return 0
+
+
+def _recipe(study: mbnas.Study, arguments: argparse.Namespace) -> mbnas.Recipe | None:
+    """The file's recipe, or the search's, with the epochs that are asked for."""
+    if arguments.recipe is None and arguments.epochs is None:
+        return None
+    if arguments.recipe is None:
+        return study.record.recipe.with_epochs(arguments.epochs)
+    given = read_recipe_fields(arguments.recipe)
+    if arguments.epochs is not None:
+        given["epochs"] = arguments.epochs
+    given.setdefault("epochs", FULL * study.record.recipe.epochs)
+    given.setdefault("precision", study.record.recipe.precision)
+    images, resolution = study.record.data.sizes["train"], study.space.resolutions[-1]
+    return mbnas.Recipe.for_images(images, resolution, **given)
+
+
+def show(found: Confirmation, console: Console) -> None:
+    """Prints a confirmation: every network, what it means, and the front against baselines."""
+    title = f"{found.recipe.epochs} epochs, {len(found.seeds)} seeds"
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"Confirmed: {title}")
+    table.add_column("network", overflow="fold")
+    for name in ("brief", "validation", "test", found.cost, "on front"):
+        table.add_column(name, justify="right", no_wrap=name in ("validation", "test"))
+    table.add_column("")
+    for one in sorted(found.networks, key=lambda one: one.cost):
+        table.add_row(
+            one.name,
+            "–" if one.brief is None else f"{one.brief:.2%}",
+            accuracy_said(one.validation),
+            accuracy_said(one.test),
+            f"{one.cost:,.4g}",
+            "–" if one.trial is None else f"{one.place_now.probability:.0%}",
+            place_said(one),
+        )
+    console.print(table)
+    for failed in found.failed:
+        console.print(f"{failed.contender.name}: failed: {failed.failure}", highlight=False)
+    console.print(confirmation_said(found), highlight=False)
+    if found.versus is not None:
+        for against in found.versus.against:
+            console.print(f"- {against_said(against, found.cost)}", highlight=False)
+        console.print(f"- {hypervolume_said(found.versus)}", highlight=False)
+    restless = [one.name for one in found.networks if one.last_fifth > RESTLESS]
+    if restless:
+        console.print(
+            f"still learning, over {RESTLESS:.0%} in the last fifth of the epochs:"
+            f" {', '.join(restless)}",
+            highlight=False,
+        )
+
+
+RESTLESS = 0.01
+"""A gain in the last fifth of the epochs above which more epochs would change the picture."""

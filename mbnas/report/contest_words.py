@@ -1,0 +1,108 @@
+"""What a front has over baselines, and what confirming has shown, in words."""
+
+from __future__ import annotations
+
+import math
+from statistics import mean
+
+from mbnas.analysis.confirmation import Confirmation, Confirmed, spread
+from mbnas.analysis.uncertainty import Interval
+from mbnas.analysis.versus import AgainstBaseline, Versus
+from mbnas.report.words import plural
+
+_NOUNS = {
+    "latency_ms": ("latency", "times as fast"),
+    "p90_ms": ("90 % quantile of latency", "times as fast"),
+    "params": ("number of parameters", "times as few parameters"),
+    "macs": ("number of multiply-accumulates", "times as few multiply-accumulates"),
+    "size_bytes": ("size", "times as small"),
+    "resolution": ("resolution", "times as small an image"),
+}
+
+
+def against_said(one: AgainstBaseline, cost: str) -> str:
+    """One baseline, in two clauses."""
+    noun, times = _NOUNS[cost]
+    name = one.baseline.name
+    if one.gain is None:
+        gained = f"nothing of the front has so small a {noun} as {name}"
+    else:
+        gained = (
+            f"at the {noun} of {name}, {one.gained_by} is {points(one.gain)} more accurate"
+            if one.gain.value >= 0
+            else f"at the {noun} of {name}, the front is no more accurate: {points(one.gain)}"
+        )
+    if one.ratio is None:
+        return f"{gained}; nothing of the front is as accurate"
+    return f"{gained}; at its accuracy, {one.reached_by} is {ratio(one.ratio)} {times}"
+
+
+def hypervolume_said(found: Versus, others: str = "the baselines") -> str:
+    """How much larger the area is that the front dominates."""
+    theirs, difference = found.baselines_hypervolume, found.difference
+    if theirs <= 0:
+        return f"the area of {others} is empty"
+    larger = difference.value / theirs
+    low, high = sorted(abs(end) / theirs for end in (difference.low, difference.high))
+    word = "larger" if larger >= 0 else "smaller"
+    if difference.low <= 0 <= difference.high:
+        return (
+            f"the area that the front dominates is not surely different from that of {others}:"
+            f" {larger:+.1%} (95 % {difference.low / theirs:+.1%} to"
+            f" {difference.high / theirs:+.1%})"
+        )
+    return (
+        f"the area that the front dominates is {abs(larger):.1%} {word} than that of {others}"
+        f" (95 % {low:.1%} to {high:.1%})"
+    )
+
+
+def points(gain: Interval) -> str:
+    """A difference of accuracies in percentage points."""
+    return f"{100 * gain.value:.1f} points{_between(gain, 100, '.1f')}"
+
+
+def ratio(found: Interval) -> str:
+    """A ratio of costs."""
+    return f"{found.value:.2f}{_between(found, 1, '.2f')}"
+
+
+def _between(found: Interval, times: float, digits: str) -> str:
+    low, high = found.low * times, found.high * times
+    if not math.isfinite(low) or found.low == 0:
+        return f" (95 % up to {high:{digits}}; in some draws there is none)"
+    return f" (95 % {low:{digits}} to {high:{digits}})"
+
+
+def accuracy_said(values: tuple[float, ...]) -> str:
+    """A mean over seeds, and the standard deviation between them in points."""
+    said = f"{mean(values):.2%}"
+    return said if len(values) == 1 else f"{said} ± {100 * spread(values):.2f}"
+
+
+def place_said(one: Confirmed) -> str:
+    """What became of a network's place on the front."""
+    said = {"kept": "keeps its place", "left": "lost its place", "joined": "new on the front"}
+    words = said.get(one.place, one.place)
+    tied = one.place_now.tied_with
+    return f"{words}, tied with {tied}" if tied else words
+
+
+def confirmation_said(found: Confirmation) -> str:
+    """What confirming has shown, in a sentence or two."""
+    places = [one.place for one in found.networks]
+    kept, left, joined = (places.count(place) for place in ("kept", "left", "joined"))
+    ties = sum(one.place_now.tied_with is not None for one in found.networks)
+    tau = found.agreement
+    order = (
+        ""
+        if math.isnan(tau.tau)
+        else f" Brief and full training agree on the order by τ = {tau.tau:.2f}"
+        f" ({tau.low:.2f} to {tau.high:.2f})."
+    )
+    whose = "its" if kept == 1 else "their"
+    tied = f" {plural(ties, 'place')} rest on a tie." if ties else ""
+    return (
+        f"Of {plural(kept + left, 'member')} of the front, {kept} kept {whose} place and {left}"
+        f" lost it; {joined} joined.{tied}{order}"
+    )

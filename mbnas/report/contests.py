@@ -1,0 +1,75 @@
+"""The baselines of a study and its confirmed front, as reports and dashboards show them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from mbnas.analysis.baselines import FOLDER as BASELINES_FOLDER
+from mbnas.analysis.baselines import RANDOM_FOLDER, Baselines, open_baselines
+from mbnas.analysis.confirm import FOLDER as CONFIRM_FOLDER
+from mbnas.analysis.confirm import open_confirmation
+from mbnas.analysis.confirmation import Confirmation
+from mbnas.errors import StudyError
+from mbnas.search import Study
+
+_KEPT = 8
+_Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contests:
+    """What a study's front was held against.
+
+    Attributes:
+        baselines: None where there are none.
+        confirmation: None until the front is confirmed.
+        problem: Why one of them cannot be read; None where nothing is wrong.
+    """
+
+    baselines: Baselines | None
+    confirmation: Confirmation | None
+    problem: str | None = None
+
+
+_READ: OrderedDict[_Key, Contests] = OrderedDict()
+
+
+def contests(study: Study) -> Contests:
+    """Those of a study; read again when their files, or the study's front, have changed."""
+    key = _key(study)
+    if key not in _READ:
+        _READ[key] = _read(study)
+        while len(_READ) > _KEPT:
+            _READ.popitem(last=False)
+    return _READ[key]
+
+
+def _read(study: Study) -> Contests:
+    try:
+        return Contests(open_baselines(study), open_confirmation(study))
+    except StudyError as error:
+        return Contests(None, None, str(error))
+
+
+def _key(study: Study) -> _Key:
+    root = study.folder.path
+    folders = (root / BASELINES_FOLDER, root / CONFIRM_FOLDER, _random(root))
+    stamps = [_stamp(file) for folder in folders for file in _files(folder)]
+    return (root.resolve(), tuple(stamps), tuple(trial.number for trial in study.front))
+
+
+def _random(root: Path) -> Path:
+    return root / BASELINES_FOLDER / RANDOM_FOLDER / "trials"
+
+
+def _files(folder: Path) -> list[Path]:
+    return [folder, *(folder / name for name in ("contest.json", "latencies.json", "test.json"))]
+
+
+def _stamp(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,153 @@
+"""Baselines and the confirmed front, as marks on the plane of trials, and as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean
+
+import plotly.graph_objects as go
+
+from mbnas.analysis.confirmation import Confirmation, Confirmed, spread
+from mbnas.analysis.contest import Contested
+from mbnas.report.contest_words import accuracy_said, place_said
+from mbnas.report.contests import contests
+from mbnas.report.figures.plane import Axes
+from mbnas.report.style import BLUE, MUTED, VERMILLION, new_figure
+from mbnas.report.words import QUANTITIES, escaped
+from mbnas.search import Study
+from mbnas.search.objectives import COSTS, QUALITIES
+
+HEIGHT = 440
+CONFIRMED = "confirmed front"
+
+
+def mark_contests(figure: go.Figure, study: Study, axes: Axes) -> None:
+    """Puts baselines and the confirmed front on a figure of trials, where its axes show them."""
+    if not {axes.x, axes.y} <= {*COSTS, *QUALITIES}:
+        return
+    found = contests(study)
+    if found.baselines is not None:
+        trained = [one for one in found.baselines.networks if one.failure is None]
+        _add_baselines(
+            figure,
+            [one.contender.name for one in trained],
+            [_of_contested(one, axes.x) for one in trained],
+            [_of_contested(one, axes.y) for one in trained],
+        )
+    confirmed = found.confirmation
+    if confirmed is not None and axes.are_of(study.record.goals):
+        figure.add_scatter(
+            **_points(confirmed.front, BLUE),
+            name=f"{CONFIRMED} ({len(confirmed.front)})",
+            mode="lines+markers",
+            line={"shape": "hv", "width": 3, "color": BLUE},
+            meta="confirmed",
+        )
+
+
+def contest_values(study: Study, quantity: str) -> list[float]:
+    """What those marks have of a quantity, so that an axis can have room for them."""
+    found = contests(study)
+    values = []
+    if quantity in (*COSTS, *QUALITIES) and found.baselines is not None:
+        trained = [one for one in found.baselines.networks if one.failure is None]
+        values += [_of_contested(one, quantity) for one in trained]
+    if found.confirmation is not None and quantity == found.confirmation.cost:
+        values += [one.cost for one in found.confirmation.front]
+    return values
+
+
+def confirmation_figure(found: Confirmation) -> go.Figure:
+    """Every confirmed network by its cost and its test accuracy, the front joined."""
+    figure = new_figure(HEIGHT)
+    own = [one for one in found.networks if one.trial is not None]
+    off = [one for one in own if not one.is_on_front]
+    others = [one for one in found.networks if one.trial is None]
+    if off:
+        figure.add_scatter(
+            **_points(off, MUTED, test=True),
+            name=f"off the front ({len(off)})",
+            mode="markers",
+        )
+    if others:
+        figure.add_scatter(
+            **_points(others, VERMILLION, test=True),
+            name=f"baselines ({len(others)})",
+            mode="markers+text",
+            text=[one.name for one in others],
+            textposition="bottom center",
+            textfont={"size": 11, "color": MUTED},
+        )
+    figure.add_scatter(
+        **_points(found.front, BLUE, test=True),
+        name=f"{CONFIRMED} ({len(found.front)})",
+        mode="lines+markers",
+        line={"shape": "hv", "width": 2, "color": BLUE},
+    )
+    costs = [one.cost for one in found.networks]
+    is_wide = min(costs) > 0 and max(costs) / min(costs) > 10
+    figure.update_layout(
+        xaxis={
+            "title": {"text": QUANTITIES[found.cost].axis + (", log scale" if is_wide else "")},
+            "type": "log" if is_wide else "linear",
+            "tickformat": "~g" if found.cost.endswith("_ms") else "~s",
+        },
+        yaxis={
+            "title": {"text": f"test {found.quality.replace('_', ' ')}"},
+            "tickformat": "~%",
+        },
+    )
+    return figure
+
+
+def _add_baselines(
+    figure: go.Figure, names: Sequence[str], x: Sequence[float], y: Sequence[float]
+) -> None:
+    if not names:
+        return
+    figure.add_scatter(
+        name=f"baselines ({len(names)})",
+        x=x,
+        y=y,
+        mode="markers+text",
+        marker={"symbol": "cross", "size": 10, "color": VERMILLION},
+        text=names,
+        textposition="bottom center",
+        textfont={"size": 11, "color": MUTED},
+        hovertext=names,
+        hoverinfo="text",
+        meta="baselines",
+    )
+
+
+def _points(networks: Sequence[Confirmed], colour: str, *, test: bool = False) -> dict[str, object]:
+    """Networks by their cost and the mean over their seeds, with the spread between these."""
+    runs = [one.test if test else one.validation for one in networks]
+    bars = {"color": colour, "thickness": 1, "width": 0, "type": "data"}
+    return {
+        "x": [one.cost for one in networks],
+        "y": [mean(values) for values in runs],
+        "error_y": {**bars, "array": [spread(values) for values in runs]},
+        "error_x": {**bars, "array": [1.96 * one.cost_error for one in networks]},
+        "marker": {
+            "symbol": ["cross" if one.trial is None else "diamond" for one in networks],
+            "size": 10,
+            "color": colour,
+        },
+        "hovertext": [_said(one) for one in networks],
+        "hoverinfo": "text",
+    }
+
+
+def _said(one: Confirmed) -> str:
+    return "<br>".join(
+        (
+            f"<b>{escaped(one.name)}</b> {escaped(place_said(one))}",
+            f"validation {accuracy_said(one.validation)}",
+            f"test {accuracy_said(one.test)}",
+        )
+    )
+
+
+def _of_contested(one: Contested, quantity: str) -> float:
+    return one.qualities(quantity)[0] if quantity in QUALITIES else one.cost(quantity)

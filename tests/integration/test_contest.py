@@ -1,0 +1,364 @@
+"""Baselines and confirming, with fakes: what is kept, what goes on, what is said."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+from helpers import ROOT, run_mbnas, tiny_space
+from integration.studies import fake_search
+
+import mbnas
+from mbnas.analysis.contenders import Contender
+from mbnas.analysis.contest import ContestObserver, _wanted
+from mbnas.analysis.contest_record import ContestRecord
+from mbnas.errors import DataError, StudyError
+from mbnas.report import front_figure
+from mbnas.search import Limit, Study, open_study
+from mbnas.testing import FakeLatencyMeter, FakeTester, FakeTrainer
+from mbnas.training.recipe import Recipe
+from mbnas.training.trainer import Assignment, Training
+
+NAMES = ("mobilenet_v2@0.35", "torchvision:mobilenet_v3_small")
+LONG = Recipe(epochs=5)
+
+
+class Varied(FakeTrainer):
+    """A trainer whose seeds matter."""
+
+    def train(self, assignment: Assignment, *rest: Any) -> Training:
+        training = super().train(assignment, *rest)
+        luck = random.Random(f"{assignment.architecture.id} {assignment.seed}").gauss(0, 0.01)
+        last = training.curve[-1]
+        final = replace(last, accuracy=last.accuracy + luck)
+        return replace(training, curve=(*training.curve[:-1], final))
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return fake_search(tmp_path / "study", recipe=Recipe(epochs=3)).run(12)
+
+
+def baselines(study: Study, *names: str, **changes: Any) -> mbnas.Baselines:
+    return mbnas.baselines(
+        study, names or NAMES, trainer=FakeTrainer(), meter=FakeLatencyMeter(), **changes
+    )
+
+
+def confirm(study: Study, **changes: Any) -> mbnas.Confirmation:
+    settings: dict[str, Any] = {
+        "recipe": LONG,
+        "trainer": Varied(epochs=5),
+        "meter": FakeLatencyMeter(),
+        "tester": FakeTester,
+        "near": 2,
+        **changes,
+    }
+    return mbnas.confirm(study, **settings)
+
+
+def files(study: Study) -> dict[str, float]:
+    found = (study.folder.path / "confirm" / "trainings").glob("*.json")
+    return {file.name: file.stat().st_mtime_ns for file in found}
+
+
+def test_baselines_are_trained_and_timed_once_and_kept(study: Study) -> None:
+    trainer, meter = FakeTrainer(), FakeLatencyMeter()
+    found = mbnas.baselines(study, NAMES, trainer=trainer, meter=meter)
+    assert [one.contender.name for one in found.networks] == [
+        "mobilenet_v2 ×0.35",
+        "torchvision mobilenet_v3_small",
+    ]
+    assert len(trainer.trained) == 2
+    assert found.versus is not None
+    assert [one.name for one in found.versus.front] == [f"trial {t.number}" for t in study.front]
+    again = mbnas.baselines(study, ["mobilenet_v1@0.5"], trainer=trainer, meter=meter)
+    assert len(trainer.trained) == 3
+    assert len(again.networks) == 3
+    kept = mbnas.open_baselines(study)
+    assert kept is not None
+    assert kept.networks == again.networks
+    assert kept.versus == again.versus
+
+
+def test_a_baseline_that_is_a_trials_network_is_trained_as_the_trial_was(tmp_path: Path) -> None:
+    study = fake_search(tmp_path / "study", trainer=Varied(), recipe=Recipe(epochs=3)).run(6)
+    record = study.record
+    contest = ContestRecord(
+        recipe=record.recipe, seeds=(), rounds=1, threads=1, host="", digest=record.data.digest
+    )
+    for trial in study.front:
+        (wanted,) = _wanted(Contender.of(trial), contest, record.seed)
+        training = Varied().train(Assignment(wanted.architecture, wanted.seed), lambda _: None)
+        assert training.accuracy == trial.accuracy
+
+
+def test_a_random_search_spends_as_many_epochs(study: Study) -> None:
+    found = baselines(study, random=True)
+    assert found.random is not None
+    assert found.random.record.sampler == "random"
+    spent = sum(len(one.curve) for one in found.random.trials)
+    mine = sum(len(one.curve) for one in study.trials)
+    assert mine <= spent < mine + 3
+    assert found.versus_random is not None
+    assert {one.architecture.id for one in found.random.trials} != {
+        one.architecture.id for one in study.trials
+    }
+
+
+def test_another_machine_times_no_baselines(study: Study) -> None:
+    host = replace(study.record.host, cpu="an abacus")
+    elsewhere = Study(
+        study.folder, study.record.model_copy(update={"host": host}), study.space, study.trials
+    )
+    with pytest.raises(StudyError, match="was timed on an abacus"):
+        mbnas.baselines(elsewhere, NAMES, trainer=FakeTrainer())
+
+
+def test_confirming_trains_front_near_front_and_baselines(study: Study) -> None:
+    baselines(study)
+    found = confirm(study, seeds=2)
+    own = [one for one in found.networks if one.trial is not None]
+    assert len(own) == len(study.front) + 2
+    assert len(found.networks) == len(own) + 2
+    assert len(files(study)) == 2 * len(found.networks)
+    assert found.seeds == (0, 1)
+    assert found.deviation > 0
+    # The front is chosen by the mean validation accuracy, at the cost timed anew.
+    for one in own:
+        better = [
+            other
+            for other in own
+            if other is not one
+            and other.cost <= one.cost
+            and mean(other.validation) >= mean(one.validation)
+        ]
+        assert one.is_on_front == (not better)
+        assert one.brief == study.trial(one.trial or 0).accuracy
+    assert {one.place for one in own} <= {"kept", "left", "joined", "off"}
+    assert sum(one.was_on_front for one in own) == len(study.front)
+    assert found.versus is not None
+    assert [one.name for one in found.versus.front] == [one.name for one in found.front]
+    opened = mbnas.open_confirmation(study)
+    assert opened is not None
+    assert opened.front == found.front
+    assert opened.versus == found.versus
+
+
+def test_the_test_part_is_opened_once_and_logged(study: Study) -> None:
+    assert open_study(study.folder.path).record.test_openings == ()
+    trained: list[str] = []
+
+    class Watch(ContestObserver):
+        def training_ended(self, contender: Any, done: Any) -> None:
+            trained.append(contender.name)
+
+    class Late(FakeTester):
+        def __init__(self) -> None:
+            assert len(trained) == 2 * (len(study.front) + 2), "opened before all were trained"
+            super().__init__()
+
+    confirm(study, seeds=2, tester=Late, observer=Watch())
+    (line,) = open_study(study.folder.path).record.test_openings
+    assert line.endswith(f"confirm: {len(trained)} trained networks")
+
+    def never() -> FakeTester:
+        raise AssertionError("opened again")
+
+    confirm(study, seeds=2, tester=never)
+    assert open_study(study.folder.path).record.test_openings == (line,)
+    more = confirm(study, seeds=2, baselines=["mobilenet_v1@0.25"])
+    assert len(more.openings) == 2
+    assert more.openings[1].trainings == tuple(
+        f"{more.networks[-1].contested.contender.id}-{seed}" for seed in (0, 1)
+    )
+    assert len(open_study(study.folder.path).record.test_openings) == 2
+
+
+def test_a_kill_amid_the_tests_opens_nothing_anew(study: Study) -> None:
+    class Breaks(FakeTester):
+        def hits(self, *of: Any) -> Any:
+            if len(self.tested) == 3:
+                raise KeyboardInterrupt
+            return super().hits(*of)
+
+    with pytest.raises(KeyboardInterrupt):
+        confirm(study, seeds=2, tester=Breaks)
+    assert mbnas.open_confirmation(study) is None
+    tester = FakeTester()
+    found = confirm(study, seeds=2, tester=lambda: tester)
+    assert len(tester.tested) == 2 * len(found.networks) - 3
+    assert len(found.openings) == len(open_study(study.folder.path).record.test_openings) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"recipe": Recipe(epochs=6), "trainer": Varied(epochs=6)}, "another recipe"),
+        ({"seeds": 4}, "another seeds"),
+        ({"meter": FakeLatencyMeter(threads=2)}, "another threads"),
+    ],
+)
+def test_other_settings_are_not_mixed_in(study: Study, changes: Any, said: str) -> None:
+    confirm(study, seeds=2)
+    before = files(study)
+    with pytest.raises(StudyError, match=said):
+        confirm(study, **{"seeds": 2, **changes})
+    assert files(study) == before
+
+
+def test_a_network_whose_training_fails_is_told_and_left_out(study: Study) -> None:
+    bad = study.front[-1].architecture.id
+
+    def fails(network: Any) -> None:
+        if network.id == bad:
+            raise mbnas.MeasureError("nothing works")
+
+    found = confirm(study, seeds=2, trainer=FakeTrainer(5, before=fails))
+    assert [one.contender.id for one in found.failed] == [bad]
+    assert bad not in {one.contested.contender.id for one in found.networks}
+
+
+def test_limits_hold_for_the_new_latencies(tmp_path: Path) -> None:
+    limit = Limit("latency_ms", 0.5)
+    study = fake_search(tmp_path / "study", limits=[limit], recipe=Recipe(epochs=3)).run(12)
+
+    class Slower(FakeLatencyMeter):
+        def measure_files(self, contents: Any) -> Any:
+            found = super().measure_files(contents)
+            slowest = max(one.latency_ms for one in found)
+            return [
+                replace(one, latency_ms=1.0, high_ms=1.0) if one.latency_ms == slowest else one
+                for one in found
+            ]
+
+    found = confirm(study, seeds=1, meter=Slower())
+    over = [one for one in found.networks if one.cost > limit.most]
+    assert len(over) == 1
+    assert found.front
+    assert not any(one.is_on_front or one.place_now.probability for one in over)
+
+
+@pytest.mark.parametrize("name", ["contest.json", "latencies.json", "test.json"])
+def test_a_damaged_file_is_told_and_the_report_lives(study: Study, name: str) -> None:
+    confirm(study, seeds=1)
+    file = study.folder.path / "confirm" / name
+    file.write_text(file.read_text()[:-20])
+    with pytest.raises(StudyError, match=f"{name}: damaged"):
+        mbnas.open_confirmation(study)
+    text = mbnas.write_report(study).read_text()
+    assert "cannot be read" in text
+
+
+def test_a_study_without_front_or_other_images_is_refused(study: Study) -> None:
+    with pytest.raises(StudyError, match="has no front yet"):
+        confirm(Study(study.folder, study.record, study.space, []))
+    data = study.record.data.model_copy(update={"digest": "0"})
+    other = study.record.model_copy(update={"data": data})
+    with pytest.raises(DataError, match="other images"):
+        confirm(Study(study.folder, other, study.space, study.trials))
+
+
+def test_report_shows_confirmed_front_and_baselines(study: Study) -> None:
+    before = mbnas.write_report(study).read_text()
+    assert "confirmed front" not in before.lower()
+    baselines(study)
+    found = confirm(study, seeds=2)
+    text = mbnas.write_report(open_study(study.folder.path)).read_text()
+    assert "The confirmed front" in text
+    assert "Against baselines" in text
+    figure = front_figure(study)
+    traces = {trace.meta: trace for trace in figure.data if trace.meta}
+    assert len(traces["confirmed"].x) == len(found.front)
+    assert list(traces["baselines"].text) == [
+        "mobilenet_v2 ×0.35",
+        "torchvision mobilenet_v3_small",
+    ]
+    assert len(traces["front"].x) == len(study.front), "the brief one stays"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path[:0] = ["tests"]
+from integration.test_contest import confirm, Varied
+from mbnas.search import open_study
+confirm(open_study(sys.argv[1]), seeds=2, trainer=Varied(5, seconds_per_epoch=0.02))
+"""
+
+
+def test_killed_at_random_it_goes_on_and_trains_nothing_twice(study: Study) -> None:
+    rng = random.Random(0)
+    seen: dict[str, float] = {}
+    kills = 0
+    while True:
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(study.folder.path)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        before = len(files(study))
+        more = rng.randint(1, 5)
+        while process.poll() is None and len(files(study)) < before + more:
+            pass
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        _, errors = process.communicate()
+        now = files(study)
+        assert seen.items() <= now.items(), "what was done is not done again"
+        seen = now
+        if process.returncode != -signal.SIGKILL:
+            assert process.returncode == 0, errors.decode()
+            break
+    assert kills >= 2
+    found = mbnas.open_confirmation(study)
+    assert found is not None
+    assert len(seen) == 2 * len(found.networks)
+    for one in found.networks:
+        for run in one.contested.runs:
+            whole = Varied(5).train(
+                Assignment(one.contested.contender.network, run.seed), lambda _: None
+            )
+            assert [epoch.accuracy for epoch in run.curve] == [
+                epoch.accuracy for epoch in whole.curve
+            ]
+
+
+def test_from_the_command_line_on_real_digits(tmp_path: Path) -> None:
+    space = tmp_path / "tiny.toml"
+    space.write_text(tiny_space().toml)
+    folder = tmp_path / "study"
+    data = ("--data", "digits", "--subset", 400, "--device", "cpu")
+    made = run_mbnas("search", space, *data, "--epochs", 2, "--trials", 4, "--study", folder)
+    assert made.returncode == 0, made.stderr
+    ran = run_mbnas("baselines", folder, "mobilenet_v2@0.35", "--device", "cpu")
+    assert ran.returncode == 0, ran.stderr
+    assert "mobilenet_v2 ×0.35" in ran.stdout
+    assert "- at the latency of mobilenet_v2 ×0.35" in ran.stdout
+    again = ("confirm", folder, "--epochs", 3, "--seeds", 2, "--near", 0, "--device", "cpu")
+    ran = run_mbnas(*again)
+    assert ran.returncode == 0, ran.stderr
+    assert "the test part is opened" in ran.stdout
+    assert "of the front" in ran.stdout
+    found = mbnas.open_confirmation(open_study(folder))
+    assert found is not None
+    for one in found.networks:
+        assert 0 < mean(one.test) <= 1
+    assert json.loads((folder / "study.json").read_text())["test_openings"]
+    ran = run_mbnas(*again)
+    assert "opened" not in ran.stdout
+    assert ran.returncode == 0
+    other = run_mbnas("confirm", folder, "--epochs", 4, "--seeds", 2)
+    assert other.returncode == 1
+    assert "another recipe" in other.stderr
+    assert len(other.stderr.splitlines()) == 1
