@@ -1,0 +1,149 @@
+"""What of a confirmed study is small enough to keep in git: tables, figures' values, networks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import mbnas
+from mbnas.analysis.confirmation import Confirmation, Confirmed
+from mbnas.network import Architecture
+from mbnas.report.contest_words import (
+    accuracy_said,
+    against_said,
+    confirmation_said,
+    hypervolume_said,
+    place_said,
+)
+from mbnas.report.words import amount
+from mbnas.search import Study
+
+ROOT = Path(__file__).resolve().parent.parent
+WINDOW = "1180,1150"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("study", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--command", required=True, help="that makes the study again")
+    arguments = parser.parse_args()
+    study = mbnas.open_study(arguments.study)
+    found = mbnas.open_confirmation(study)
+    if found is None:
+        parser.error(f"{arguments.study}: its front is not confirmed")
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    report = mbnas.write_report(study)
+    for name in ("front.csv", "trials.csv"):
+        (out / name).write_bytes(report.with_name(name).read_bytes())
+    (out / "space.toml").write_text(study.space.toml)
+    (out / "confirmed.json").write_text(json.dumps(as_json(found), indent=1) + "\n")
+    for one in found.front:
+        network = one.contested.contender.network
+        if isinstance(network, Architecture):
+            (out / f"{one.name.replace(' ', '-')}.json").write_text(network.to_json() + "\n")
+    subprocess.run(
+        [ROOT / "scripts" / "picture", report, out / "report.png", WINDOW], check=True, cwd=ROOT
+    )
+    (out / "README.md").write_text(page(study, found, arguments.command))
+    print(f"published: {out}")
+
+
+def as_json(found: Confirmation) -> dict[str, Any]:
+    """Every figure of a confirmation."""
+    return {
+        "recipe": asdict(found.recipe),
+        "seeds": found.seeds,
+        "deviation_between_seeds": found.deviation,
+        "agreement": asdict(found.agreement),
+        "openings": [one.said for one in found.openings],
+        "networks": [_network(one, found) for one in found.networks],
+        "versus": None if found.versus is None else asdict(found.versus),
+    }
+
+
+def _network(one: Confirmed, found: Confirmation) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "id": one.contested.contender.id,
+        "place": one.place,
+        "brief": one.brief,
+        "validation": one.validation,
+        "test": one.test,
+        found.cost: one.cost,
+        "cost_error": one.cost_error,
+        "latencies": [asdict(latency) for latency in one.contested.latencies],
+        **asdict(one.contested.costs),
+        **asdict(one.place_now),
+        "last_fifth": one.last_fifth,
+        "training_seconds": sum(run.seconds for run in one.contested.runs),
+    }
+
+
+def page(study: Study, found: Confirmation, command: str) -> str:
+    """A page of tables and sentences."""
+    record = study.record
+    sizes = ", ".join(f"{size:,} {part}" for part, size in record.data.sizes.items())
+    rows = [
+        f"| {one.name} | {'–' if one.brief is None else f'{one.brief:.2%}'} |"
+        f" {accuracy_said(one.validation)} | {accuracy_said(one.test)} |"
+        f" {amount(found.cost, one.cost)} | {one.contested.costs.params / 1e6:.2f} M |"
+        f" {one.contested.costs.macs / 1e6:.0f} M |"
+        f" {'–' if one.trial is None else f'{one.place_now.probability:.0%}'} |"
+        f" {100 * one.last_fifth:+.1f} | {place_said(one)} |"
+        for one in sorted(found.networks, key=lambda one: one.cost)
+    ]
+    lines = [confirmation_said(found)]
+    if found.versus is not None:
+        lines += ["", *(f"- {against_said(one, found.cost)}" for one in found.versus.against)]
+        lines.append(f"- {hypervolume_said(found.versus)}")
+    restless = [one.name for one in found.networks if one.last_fifth >= 0.01]
+    learning = ", ".join(restless) or "none"
+    host = record.host
+    return "\n".join(
+        [
+            f"# {record.name}",
+            "",
+            f"Made by `{command}`, written by `scripts/publish.py`. Images: {sizes}. Search:"
+            f" {len(study.trials)} trials of {record.recipe.epochs} epochs,"
+            f" {_hours(_search_seconds(study))} of training. Confirmed: {found.recipe.epochs}"
+            f" epochs, {len(found.seeds)} seeds, {_hours(_confirm_seconds(found))} of training;"
+            f" the test part was opened {len(found.openings)} time(s). {host.cpu}, {host.cores}"
+            f" cores, {host.threads} thread(s), ONNX Runtime {host.onnxruntime}.",
+            "",
+            "![The confirmed front and the baselines](report.png)",
+            "",
+            *lines,
+            "",
+            "| network | brief | validation | test | "
+            f"{found.cost} | params | MACs | on the front | last fifth, points | place |",
+            "|---|---|---|---|---|---|---|---|---|---|",
+            *rows,
+            "",
+            "Test is a mean over the seeds ± the standard deviation between them; pooled over all"
+            f" networks, the validation accuracy's is {100 * found.deviation:.2f} points. Networks"
+            f" that gained a point or more in the last fifth of their epochs: {learning}.",
+            "",
+        ]
+    )
+
+
+def _search_seconds(study: Study) -> float:
+    return sum(trial.training_seconds for trial in study.trials)
+
+
+def _confirm_seconds(found: Confirmation) -> float:
+    return sum(run.seconds for one in found.networks for run in one.contested.runs)
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours"
+
+
+if __name__ == "__main__":
+    main()
