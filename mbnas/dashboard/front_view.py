@@ -26,6 +26,7 @@ from mbnas.dashboard.parts import (
 from mbnas.dashboard.shown import ShownStudies
 from mbnas.errors import StudyError
 from mbnas.report.captions import front_caption
+from mbnas.report.contest_page import contest_summary
 from mbnas.report.document import tile
 from mbnas.report.facts import summary
 from mbnas.report.figures.front import MANY, Axes, Window, front_figure
@@ -219,7 +220,7 @@ def _drawn(
     tiles = "".join(tile(one.term, one.lines[0], one.lines[-1]) for one in summary(study))
     said = front_caption(study, axes) + _MARKED + (_PARTED if many else "")
     caption = f"<p class='hint'>{escaped(said)}</p>"
-    return sent(figure), f'<dl class="tiles">{tiles}</dl>', caption
+    return sent(figure), f'<dl class="tiles">{tiles}</dl>', caption + contest_summary(study)
 
 
 def _window(moved: Any) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from dash.exceptions import PreventUpdate
 
 from mbnas.errors import StudyError
+from mbnas.report.contests import stamp
 from mbnas.search import Study, Trial
 from mbnas.search.steering import Progress, read_progress
 from mbnas.search.watched import WatchedStudy
@@ -28,6 +29,7 @@ class ShownStudies:
     def __init__(self, folders: Sequence[str | Path]) -> None:
         self._watched = dict(zip(_names(folders), map(WatchedStudy, folders), strict=True))
         self._versions = dict.fromkeys(self._watched, 0)
+        self._contests = {name: stamp(watched.path) for name, watched in self._watched.items()}
         self._lock = threading.Lock()
         self._looked = -SECONDS
 
@@ -41,7 +43,9 @@ class ShownStudies:
         with self._lock:
             if time.monotonic() - self._looked >= SECONDS:
                 for name, watched in self._watched.items():
-                    self._versions[name] += watched.look()
+                    contests = stamp(watched.path)
+                    self._versions[name] += watched.look() or contests != self._contests[name]
+                    self._contests[name] = contests
                 self._looked = time.monotonic()
             return dict(self._versions)
 

@@ -34,6 +34,20 @@ def contest_sections(study: Study) -> list[str]:
     return parts
 
 
+def contest_summary(study: Study) -> str:
+    """What came of it in words alone, as HTML; empty where there is nothing."""
+    found = contests(study)
+    if found.problem is not None:
+        return f"<p>{escaped(found.problem)}</p>"
+    cost, confirmed = study.record.goals.cost, found.confirmation
+    if confirmed is not None:
+        against = "" if confirmed.versus is None else _versus(confirmed.versus, cost)
+        return f"<p>{escaped(confirmation_said(confirmed))}</p>{against}"
+    if found.baselines is None or found.baselines.versus is None:
+        return ""
+    return _versus(found.baselines.versus, cost)
+
+
 def _confirmed(found: Confirmation) -> str:
     opened = ", ".join(f"{one.opened:%Y-%m-%d %H:%M %Z}" for one in found.openings)
     said = (

@@ -53,22 +53,20 @@ def _read(study: Study) -> Contests:
         return Contests(None, None, str(error))
 
 
+def stamp(folder: Path) -> tuple[int, ...]:
+    """A value that changes when what is kept of a study's contests does."""
+    baselines, confirm = folder / BASELINES_FOLDER, folder / CONFIRM_FOLDER
+    places = (baselines, confirm, baselines / RANDOM_FOLDER / "trials")
+    names = (".", "contest.json", "latencies.json", "test.json")
+    return tuple(_changed(place / name) for place in places for name in names)
+
+
 def _key(study: Study) -> _Key:
     root = study.folder.path
-    folders = (root / BASELINES_FOLDER, root / CONFIRM_FOLDER, _random(root))
-    stamps = [_stamp(file) for folder in folders for file in _files(folder)]
-    return (root.resolve(), tuple(stamps), tuple(trial.number for trial in study.front))
+    return (root.resolve(), stamp(root), tuple(trial.number for trial in study.front))
 
 
-def _random(root: Path) -> Path:
-    return root / BASELINES_FOLDER / RANDOM_FOLDER / "trials"
-
-
-def _files(folder: Path) -> list[Path]:
-    return [folder, *(folder / name for name in ("contest.json", "latencies.json", "test.json"))]
-
-
-def _stamp(file: Path) -> int:
+def _changed(file: Path) -> int:
     try:
         return file.stat().st_mtime_ns
     except OSError:
