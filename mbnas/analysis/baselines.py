@@ -109,6 +109,7 @@ def baselines(
             or make_trainer(images, resolution, record.recipe, device, observer.images_decoded)
         ),
         meter=meter,
+        keep_weights=False,
         pack=pack,
         observer=observer,
     )

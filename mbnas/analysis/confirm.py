@@ -103,6 +103,7 @@ def confirm(
             trainer or make_trainer(images, resolution, recipe, device, observer.images_decoded)
         ),
         meter=meter,
+        keep_weights=True,
         pack=pack,
         observer=observer,
     )

@@ -123,6 +123,7 @@ class Contest:
         classes: Number of classes of the data.
         trainer: Made when something is left to train: reading the images takes its time.
         meter: Times networks.
+        keep_weights: Whether the weights of trainings are kept.
         pack: Networks trained at once; None takes the usual number.
         observer: Hears how it goes.
     """
@@ -133,6 +134,7 @@ class Contest:
     classes: int
     trainer: Callable[[], Trainer]
     meter: FileMeter
+    keep_weights: bool
     pack: int | None
     observer: ContestObserver
 
@@ -150,7 +152,7 @@ class Contest:
 
     def _train(self, contenders: Sequence[Contender]) -> None:
         of_id = {one.id: one for one in contenders}
-        place = trainings(self.folder)
+        place = Trainings(_place(self.folder), keep_weights=self.keep_weights)
         wanted = [one for each in contenders for one in _wanted(each, self.record, self.study_seed)]
         missing = place.missing(wanted)
         epochs = self.record.recipe.epochs
@@ -202,7 +204,7 @@ def contested(folder: Path, study_seed: int, classes: int) -> list[Contested]:
     """
     record = read_file(ContestRecord, folder / RECORD_FILE)
     latencies = _latencies(folder)
-    place = trainings(folder)
+    place = Trainings(_place(folder))
     found = []
     for entry in record.contenders:
         contender = entry.contender()
@@ -227,9 +229,8 @@ def _latencies(folder: Path) -> dict[str, tuple[Latency, ...]]:
     return dict(read_file(Latencies, file).rounds) if file.exists() else {}
 
 
-def trainings(folder: Path) -> Trainings:
-    """The trainings of a contest, with their weights."""
-    return Trainings(folder / "trainings", keep_weights=True)
+def _place(folder: Path) -> Path:
+    return folder / "trainings"
 
 
 def _wanted(contender: Contender, record: ContestRecord, study_seed: int) -> list[Wanted]:

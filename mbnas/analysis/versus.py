@@ -98,9 +98,7 @@ def versus(
     drawn = draws.hypervolumes(mine, reference) - draws.hypervolumes(theirs, reference)
     return Versus(
         tuple(front),
-        tuple(
-            _against(front, baseline, draws, at) for at, baseline in enumerate(baselines, count)
-        ),
+        tuple(_against(front, baseline, draws, at) for at, baseline in enumerate(baselines, count)),
         areas[0],
         areas[1],
         Interval.of(areas[0] - areas[1], drawn),

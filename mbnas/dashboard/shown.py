@@ -93,10 +93,17 @@ class ShownStudies:
 
 def _names(folders: Sequence[str | Path]) -> list[str]:
     """Folder names, told apart by their parents where they are the same."""
-    paths = [Path(folder).resolve() for folder in folders]
+    paths = [_resolved(folder) for folder in folders]
     names = [path.name for path in paths]
     found: list[str] = []
     for path, name in zip(paths, names, strict=True):
         full = name if names.count(name) == 1 else f"{path.parent.name}/{name}"
         found.append(full if full not in found else f"{full} ({len(found) + 1})")
     return found
+
+
+def _resolved(folder: str | Path) -> Path:
+    try:
+        return Path(folder).resolve()
+    except ValueError as error:  # a null character
+        raise StudyError(f"{str(folder)!r}: no path ({error})") from None

@@ -18,7 +18,7 @@ UNREADABLE: tuple[type[Exception], ...] = (
     EOFError,
     KeyError,
     IndexError,
-    NotImplementedError,
+    RuntimeError,
     struct.error,
     zlib.error,
     zipfile.BadZipFile,

@@ -24,6 +24,8 @@ from mbnas.measure.timing import Burst, Timer, Timing, reference_file
 from mbnas.network import Architecture
 
 SECONDS = 0.8
+MOST_THREADS = 1024
+MOST_SECONDS = 3600
 LEARNING_SECONDS = 3.0
 PROFILED_RUNS = 12
 PROFILED_SECONDS = 0.5
@@ -117,7 +119,7 @@ class OrtLatencyMeter:
         on_wait: Called when trainings or other measurements keep it waiting for two seconds.
 
     Raises:
-        MeasureError: fewer than one thread, or no time.
+        MeasureError: fewer than one thread or too many, or no time.
     """
 
     def __init__(
@@ -126,10 +128,14 @@ class OrtLatencyMeter:
         seconds: float = SECONDS,
         on_wait: Callable[[], None] = lambda: None,
     ) -> None:
-        if threads < 1:
-            raise MeasureError(f"threads = {threads}: a timed network needs at least 1")
-        if not seconds > 0:
-            raise MeasureError(f"seconds = {seconds:g}: must be above 0")
+        if not 1 <= threads <= MOST_THREADS:
+            raise MeasureError(
+                f"threads = {threads}: a timed network needs at least 1, and at most {MOST_THREADS}"
+            )
+        if not 0 < seconds <= MOST_SECONDS:
+            raise MeasureError(
+                f"seconds = {seconds:g}: must be above 0, and at most {MOST_SECONDS}"
+            )
         self._threads = threads
         self.seconds = seconds
         self._host = this_host(threads).fingerprint

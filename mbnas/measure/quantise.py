@@ -2,10 +2,10 @@
 
 Activations unsigned, weights signed and a scale for each output channel, written as pairs of
 QuantizeLinear and DequantizeLinear. Measured on x86-64 with ONNX Runtime 1.32, one thread, on
-networks of 1 ms: 1.9 to 3.3 times as fast as in 32 bits with ReLU and ReLU6, against 0.8 to 1.1
+networks of 1 ms: 1.9 to 3.2 times as fast as in 32 bits with ReLU and ReLU6, against 0.8 to 1.1
 times with signed activations; the operator format is as fast as the pairs with unsigned ones, and
 five times slower with signed ones. A scale for the whole layer instead of each channel gains 4 %
-and errs up to twice as much.
+and errs up to three times as much.
 """
 
 from __future__ import annotations

@@ -39,7 +39,10 @@ def open_session(
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # There is nothing to fall back to, and ONNX Runtime prints that it tries.
+        return onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
     except _ORT_ERRORS as error:
         raise MeasureError(f"ONNX Runtime cannot load the network: {_line(error)}") from None
 
@@ -78,10 +81,13 @@ def noise_for(session: onnxruntime.InferenceSession) -> dict[str, NDArray[np.flo
     return {wanted[0].name: values}
 
 
-_ORT_ERRORS = tuple(
-    kind
-    for kind in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
-    if isinstance(kind, type) and issubclass(kind, Exception)
+_ORT_ERRORS: tuple[type[Exception], ...] = (
+    *(
+        kind
+        for kind in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ),
+    UnicodeDecodeError,  # in place of a message that quotes a damaged name
 )
 
 

@@ -20,8 +20,10 @@ import mbnas
 from mbnas.analysis.contenders import Contender
 from mbnas.analysis.contest import ContestObserver, _wanted
 from mbnas.analysis.contest_record import ContestRecord
+from mbnas.dashboard.shown import ShownStudies
 from mbnas.errors import DataError, StudyError
 from mbnas.report import front_figure
+from mbnas.report.contest_page import contest_summary
 from mbnas.search import Limit, Study, open_study
 from mbnas.testing import FakeLatencyMeter, FakeTester, FakeTrainer
 from mbnas.training.recipe import Recipe
@@ -283,6 +285,20 @@ def test_report_shows_confirmed_front_and_baselines(study: Study) -> None:
         "torchvision mobilenet_v3_small",
     ]
     assert len(traces["front"].x) == len(study.front), "the brief one stays"
+
+
+def test_a_dashboard_hears_of_it(study: Study) -> None:
+    shown = ShownStudies([study.folder.path])
+    name = shown.names[0]
+    first = shown.look()[name]
+    shown._looked = -1.0
+    assert shown.look()[name] == first
+    confirm(study, seeds=2, baselines=NAMES[:1])
+    shown._looked = -1.0
+    assert shown.look()[name] > first
+    said = contest_summary(study)
+    assert "of the front" in said
+    assert "mobilenet_v2 ×0.35" in said
 
 
 KILLED = """

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 import mbnas.data.dataset
 from mbnas.data import load_data
@@ -100,6 +101,25 @@ def test_unreadable_images_are_all_counted_and_five_named(photos: Path):
     assert "(cannot identify image file)" in most
     assert "\n" not in most
     assert most.endswith("; replace or delete them")
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow was built without AVIF")
+def test_a_damaged_avif_is_named(photos: Path):
+    # Its decoder says so by a RuntimeError, one while it is opened and one while it is read.
+    content = io.BytesIO()
+    Image.effect_noise((16, 16), 90).convert("RGB").save(content, "AVIF")
+    whole = content.getvalue()
+    (photos / "cat/unopened.avif").write_bytes(whole.replace(b"av1C", b"avXC"))
+    (photos / "cat/unread.avif").write_bytes(whole[: len(whole) // 2] + bytes(len(whole) // 2))
+    data = load_data(f"folder:{photos}")
+    named = []
+    for part in ("train", "validation", "test"):
+        try:
+            data.decode(part, 4)
+        except DataError as fault:
+            named.append(str(fault))
+    assert "cat/unopened.avif (Failed to decode image" in " ".join(named)
+    assert "cat/unread.avif (" in " ".join(named)
 
 
 def test_more_than_five_unreadable_images_are_cut_short(photos: Path):

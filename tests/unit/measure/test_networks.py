@@ -47,6 +47,7 @@ FILES = {
     "an input of no size": changed(lambda model: set_size(model, 0, 2**62)),
     "another input": changed(lambda model: set_size(model, 1, 5)),
     "weights elsewhere": changed(point_outside),
+    "a name that is no text": to_onnx(NETWORK.lower(10)).replace(b"Conv", b"\xefonv"),
     "an operator of no kind": changed(
         lambda model: setattr(model.graph.node[0], "op_type", "Nothing")
     ),

@@ -185,7 +185,10 @@ def test_noise_fits_the_input(network: bytes) -> None:
     assert values.dtype == np.float32
 
 
-@pytest.mark.parametrize("wrong", [{"threads": 0}, {"seconds": 0.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"threads": 0}, {"threads": 10**30}, {"seconds": 0.0}, {"seconds": float("inf")}],
+)
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(MeasureError, match=next(iter(wrong))):
         OrtLatencyMeter(**wrong)  # type: ignore[arg-type]

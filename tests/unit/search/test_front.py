@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mbnas.network import costs
 from mbnas.search import Goals, Limit, Trial, front, hypervolume, knee, maximize, minimize
-from mbnas.search.front import points
+from mbnas.search.front import near_front, points
 from mbnas.testing import FakeLatencyMeter
 
 GOALS = Goals.of([maximize("accuracy"), minimize("latency_ms")])
@@ -87,6 +87,24 @@ def test_the_knee_is_farthest_from_the_line_between_the_ends() -> None:
     assert knee(members, GOALS).number == 1
     assert knee(members[:2], GOALS).number == 1
     assert knee(members[:1], GOALS).number == 0
+
+
+@given(st.lists(pairs, max_size=30), st.integers(0, 30))
+def test_near_the_front_lies_what_is_least_below_it(
+    values: list[tuple[float, float]], most: int
+) -> None:
+    every = trials(values)
+    members = front(every, GOALS)
+
+    def gap(one: Trial) -> float:
+        accuracy, cost = values[one.number]
+        return max(a for a, c in points(members, GOALS) if c <= cost) - accuracy
+
+    found = near_front(every, GOALS, most)
+    others = [one for one in every if one not in members]
+    assert len(found) == min(most, len(others))
+    assert not any(one in members for one in found)
+    assert [gap(one) for one in found] == sorted(gap(one) for one in others)[: len(found)]
 
 
 def test_limits_and_untrained_trials_stay_off_the_front() -> None:

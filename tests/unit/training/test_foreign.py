@@ -1,0 +1,66 @@
+"""Networks of torchvision are trained as architectures are."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import torch
+from helpers import stripes
+
+from mbnas.engine import LocalEngine, Train, Trained
+from mbnas.measure.foreign import foreign_file, load_weights, torchvision_network
+from mbnas.measure.onnx_file import INPUT
+from mbnas.measure.session import open_session, run_session
+from mbnas.testing import FakeLatencyMeter
+from mbnas.training.recipe import Recipe
+from mbnas.training.torch_trainer import TorchTrainer
+from mbnas.training.trainer import Assignment
+
+NETWORK = torchvision_network("shufflenet_v2_x0_5", 32)
+IMAGES, HELD_OUT = stripes(256, resolution=32), stripes(128, resolution=32, seed=1)
+
+
+def trainer() -> TorchTrainer:
+    recipe = Recipe(epochs=4, learning_rate=0.1)
+    return TorchTrainer(IMAGES, HELD_OUT, 2, recipe, flip=True, crop=True, device="cpu")
+
+
+def test_it_learns_and_its_file_computes_what_it_learned() -> None:
+    training = trainer().train(Assignment(NETWORK, seed=0), lambda _: None)
+    assert training.accuracy > 0.8
+    module = NETWORK.make(2).eval()
+    load_weights(module, training.weights)
+
+    images = np.random.default_rng(0).standard_normal((3, 3, 32, 32), np.float32)
+    with torch.inference_mode():
+        expected = module(torch.from_numpy(images)).numpy()
+    session = open_session(foreign_file(NETWORK, 2, training.weights))
+    found = run_session(session, {INPUT: images})
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_it_is_laid_down_and_taken_up(tmp_path: Path) -> None:
+    whole = trainer().train(Assignment(NETWORK, seed=0), lambda _: None)
+    checkpoint = tmp_path / "checkpoint.pt"
+    by = trainer()
+    by.train(Assignment(NETWORK, seed=0, until=2, checkpoint=checkpoint), lambda _: None)
+    again = by.train(Assignment(NETWORK, seed=0, checkpoint=checkpoint), lambda _: None)
+    assert [epoch.loss for epoch in again.curve] == [epoch.loss for epoch in whole.curve]
+
+
+def test_an_engine_takes_it_and_writes_no_file_of_its_own() -> None:
+    engine = LocalEngine(trainer(), FakeLatencyMeter(), classes=2)
+    engine.submit(Train(0, Assignment(NETWORK, seed=0)))
+    outcome = engine.wait(lambda *_: None)
+    assert isinstance(outcome, Trained)
+    assert outcome.model is None
+    assert outcome.training.weights
+
+
+def test_it_goes_to_another_process() -> None:
+    again = pickle.loads(pickle.dumps(NETWORK))
+    assert again == NETWORK
+    assert again.id == "shufflenet_v2_x0_5-32"
+    assert len(again.make(7).state_dict()) == len(NETWORK.make(7).state_dict())
