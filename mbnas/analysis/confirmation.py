@@ -44,7 +44,8 @@ class Confirmed:
     Attributes:
         contested: Its trainings and timings.
         validation: Validation accuracy of each training, of the quality searched for.
-        test: Test accuracy of each.
+        test: Test accuracy of each, of the same quality.
+        test_accuracy: Plain test accuracy of each.
         cost: What the study minimises, timed anew where it is timed.
         cost_error: Its standard error.
         brief: Its trial's accuracy; None of a baseline.
@@ -56,6 +57,7 @@ class Confirmed:
     contested: Contested
     validation: tuple[float, ...]
     test: tuple[float, ...]
+    test_accuracy: tuple[float, ...]
     cost: float
     cost_error: float
     brief: float | None
@@ -153,6 +155,7 @@ def confirmation(
             contested=one,
             validation=one.qualities(goals.quality),
             test=tuple(tested.accuracy(file.stem, goals.quality) for file in one.weights),
+            test_accuracy=tuple(tested.accuracy(file.stem, "accuracy") for file in one.weights),
             cost=one.cost(goals.cost),
             cost_error=one.cost_error(goals.cost),
             brief=_brief(one, study),

@@ -3,7 +3,16 @@
 The room is called by what it leaves on disk, because `mbnas.export` is the function.
 """
 
-from mbnas.bundle.export import Bundle, export
+from mbnas.bundle.export import Bundle, export, write_bundle
 from mbnas.bundle.pick import pick
+from mbnas.bundle.trained import Accuracy, TrainedNetwork, network_of_trial
 
-__all__ = ["Bundle", "export", "pick"]
+__all__ = [
+    "Accuracy",
+    "Bundle",
+    "TrainedNetwork",
+    "export",
+    "network_of_trial",
+    "pick",
+    "write_bundle",
+]

@@ -2,59 +2,163 @@
 
 from __future__ import annotations
 
-from mbnas.search import Study, Trial
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mbnas.bundle.eight_bits import Timed
+from mbnas.bundle.trained import TrainedNetwork
+from mbnas.measure.host import this_host
+from mbnas.measure.latency import Latency
+from mbnas.network import costs
+
+MOST_CLASSES = 20
 
 
-def card(study: Study, trial: Trial, accuracy: float, difference: float) -> str:
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was measured on the files themselves.
+
+    Attributes:
+        accuracy: Validation accuracy of model.onnx.
+        difference: Largest difference from PyTorch on real images, as a share of the largest
+            output where that is above 1.
+        compared: Images on which that was looked at.
+        timed: Timed now, in 8 bits too where that was asked for.
+        latency_note: What to say where that is not what was recorded.
+        confusions: The most frequent mistakes, a few words each.
+    """
+
+    accuracy: float
+    difference: float
+    compared: int
+    timed: Timed
+    latency_note: str | None
+    confusions: Sequence[str]
+
+
+def card(network: TrainedNetwork, found: Findings) -> str:
     """The card of an exported network, Markdown."""
-    record, costs = study.record, trial.costs
-    recipe, data = record.recipe, record.data
-    latency = trial.latency
-    latency_row = "not measured"
-    if latency is not None:
-        latency_row = (
-            f"{latency.latency_ms:.3f} ms (95 % interval {latency.low_ms:.3f} to"
-            f" {latency.high_ms:.3f}; p50 {latency.p50_ms:.3f}, p90 {latency.p90_ms:.3f};"
-            f" {latency.samples} runs{', noisy' if latency.noisy else ''})"
-        )
-    where = (
-        f"{record.host.cpu}, {record.threads} thread(s), batch 1,"
-        f" ONNX Runtime {record.host.onnxruntime}"
-    )
+    record, data = network.study.record, network.study.record.data
+    what = costs(network.architecture.lower(len(network.classes)))
     sizes = ", ".join(f"{name} {size:,}" for name, size in data.sizes.items())
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
-    return f"""# {record.name}, trial {trial.number}
+    names = ", ".join(data.classes[:MOST_CLASSES])
+    host, now = record.host, this_host(record.threads)
+    rows = [
+        *_accuracy_rows(network, found),
+        ("latency, recorded", _latency_words(network.latency)),
+        ("recorded on", f"{host.cpu}, ONNX Runtime {host.onnxruntime}"),
+        ("latency, timed again at export", _latency_words(found.timed.latency)),
+        ("timed again on", f"{now.cpu}, ONNX Runtime {now.onnxruntime}"),
+        *_int8_rows(found.timed),
+        ("parameters", f"{what.params:,}"),
+        ("multiply-accumulates", f"{what.macs:,}"),
+        ("resolution", f"{what.resolution} pixels"),
+        (
+            "files against the network",
+            f"largest difference {found.difference:.1e} of the largest output, on"
+            f" {found.compared:,} validation images",
+        ),
+    ]
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    mistakes = "\n".join(f"- {one}" for one in found.confusions) or "- none on these images"
+    more = f", ... ({len(data.classes)} in all)" if len(data.classes) > MOST_CLASSES else ""
+    return f"""# {record.name}: {network.architecture.id}
 
-An image classifier for {len(data.classes)} classes, found by mbnas: network
-`{trial.architecture.id}`,
+An image classifier for {len(data.classes)} classes, found by mbnas: {network.origin}.
 
 ```
-{trial.architecture.describe()}
+{network.architecture.describe()}
 ```
 
 | | |
 |---|---|
-| validation accuracy | {accuracy:.4f} (this file, on {data.sizes["validation"]:,} images) |
-| test accuracy | test part not opened |
-| latency | {latency_row} |
-| measured on | {where} |
-| parameters | {costs.params:,} |
-| multiply-accumulates | {costs.macs:,} |
-| resolution | {costs.resolution} pixels |
-| ONNX against PyTorch | largest difference {difference:.1e} of the largest output |
+{table}
 
-The network was chosen by its validation accuracy among {len(study.trials)} trials, so this figure
-flatters it a little.
+{_note(found.latency_note)}## Mistakes
+
+![Confusion matrix](confusion.png)
+
+Of the validation part, most often:
+
+{mistakes}
+
+## Data and training
 
 - Data: `{data.spec}` ({sizes})
-- Classes: {", ".join(data.classes[:20])}{", ..." if len(data.classes) > 20 else ""}
-- Training: {recipe.epochs} epochs, a brief training meant for ranking networks; trained longer, it
-  should do better
+- Classes: {names}{more}
+- Training: {_recipe_words(network)}
 - Versions: {versions}
 
-`model.onnx` takes normalised images (N, 3, {costs.resolution}, {costs.resolution}) and gives
-logits; its metadata hold `labels`, `preprocessing`, `provenance` and `architecture` as JSON.
-`weights.safetensors` is the state dict of
-`mbnas.build(mbnas.Architecture.from_json(text), classes={len(data.classes)})`, where `text` is
-what `architecture.json` holds.
-"""
+## What the figures do not say
+
+- {network.remark}
+- They hold for images of the kind searched with; nothing is known of others.
+- A latency is of one image (batch 1), {record.threads} thread(s), on an undisturbed core of the \
+processor named; another processor or another ONNX Runtime gives another one.
+
+## Files
+
+- `model.onnx`: takes normalised images (N, 3, {what.resolution}, {what.resolution}), gives \
+logits; its metadata hold `labels`, `preprocessing`, `provenance` and `architecture` as JSON
+- `infer.py`: image files in, labels out, with onnxruntime, numpy and pillow alone
+- `model.py`: the network in plain PyTorch; `load()` reads `weights.safetensors`
+- `architecture.json`: the network as mbnas reads it
+{_int8_file(found.timed)}"""
+
+
+def latency_note(recorded: Latency | None, now: Latency) -> str | None:
+    """What to say where two latencies differ by more than their intervals; None else."""
+    if recorded is None or (now.low_ms <= recorded.high_ms and recorded.low_ms <= now.high_ms):
+        return None
+    where = "the same host" if now.host == recorded.host else "another host or ONNX Runtime"
+    return (
+        f"timed again on {where}, {now.latency_ms:.3f} ms instead of {recorded.latency_ms:.3f},"
+        " which is more than their intervals say"
+    )
+
+
+def _accuracy_rows(network: TrainedNetwork, found: Findings) -> list[tuple[str, str]]:
+    rows = []
+    for part, held in network.accuracies.items():
+        images = network.study.record.data.sizes[part]
+        measured = found.accuracy if part == "validation" else held.exported
+        words = f"{measured:.4f} (this file, on {images:,} images)"
+        if held.runs > 1:
+            spread = "" if held.deviation is None else f" ± {held.deviation:.4f}"
+            words += f"; {held.mean:.4f}{spread} over {held.runs} trainings"
+        rows.append((f"{part} accuracy", words))
+    if "test" not in network.accuracies:
+        rows.append(("test accuracy", network.test_note))
+    return rows
+
+
+def _latency_words(latency: Latency | None) -> str:
+    if latency is None:
+        return "not measured"
+    return (
+        f"{latency.latency_ms:.3f} ms (95 % interval {latency.low_ms:.3f} to"
+        f" {latency.high_ms:.3f}; p50 {latency.p50_ms:.3f}, p90 {latency.p90_ms:.3f};"
+        f" {latency.samples} runs{', noisy' if latency.noisy else ''})"
+    )
+
+
+def _int8_rows(timed: Timed) -> list[tuple[str, str]]:
+    if timed.left_out is not None:
+        return [("in 8 bits", f"left out, {timed.left_out}")]
+    return [] if timed.int8 is None else [("in 8 bits", timed.int8.figures)]
+
+
+def _int8_file(timed: Timed) -> str:
+    if timed.int8 is None or timed.left_out is not None:
+        return ""
+    return "- `model.int8.onnx`: the same in 8 bits; `python infer.py --model model.int8.onnx`\n"
+
+
+def _recipe_words(network: TrainedNetwork) -> str:
+    recipe = network.recipe
+    return f"{recipe.epochs} epoch(s), {recipe.optimizer}, {recipe.decay} decay"
+
+
+def _note(text: str | None) -> str:
+    return "" if text is None else f"Note: {text}.\n\n"

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 from safetensors.numpy import save as save_tensors
 
-from mbnas.bundle.card import card
+from mbnas.analysis.confirm import open_confirmation
+from mbnas.bundle.card import Findings, card, latency_note
+from mbnas.bundle.checks import (
+    Logits,
+    difference,
+    infer_check,
+    model_logits,
+    onnx_logits,
+    torch_logits,
+)
+from mbnas.bundle.confirmed import network_of_confirmed
+from mbnas.bundle.confusion import confusion_matrix, confusion_picture, confusions
+from mbnas.bundle.eight_bits import EightBits, Timed, timed_with_eight_bits
+from mbnas.bundle.folder import aside, check_target
+from mbnas.bundle.images import StudyImages, batches, spread
+from mbnas.bundle.metadata import about, metadata
+from mbnas.bundle.network_text import network_text
 from mbnas.bundle.pick import pick as pick_trial
-from mbnas.data import load_data
+from mbnas.bundle.trained import TrainedNetwork, network_of_trial
+from mbnas.data import PartName
 from mbnas.errors import ExportError
-from mbnas.measure.onnx_file import INPUT, random_weights, to_onnx
-from mbnas.measure.parity import ParityError, check_parity
-from mbnas.measure.session import open_session
+from mbnas.measure.latency import FileMeter, Latency, OrtLatencyMeter
+from mbnas.measure.onnx_file import to_onnx
+from mbnas.measure.parity import ParityError
 from mbnas.search import Study, Trial
 from mbnas.training.images import ImageTensors
 
-FILES = ("model.onnx", "weights.safetensors", "architecture.json", "CARD.md")
-PARITY_IMAGES = 256
+COMPARED_IMAGES = 1000
+INFERRED_IMAGES = 5
+CALIBRATION_IMAGES = 300
+MAX_DROP = 0.01
 ACCURACY_TOLERANCE = 0.002
-"""How far the file's validation accuracy may lie from the recorded one, or two images where that
-is more: two libraries may break a tie differently."""
+"""How far the file's accuracy may lie from the recorded one, or two images where that is more:
+two libraries may break a tie differently."""
+INFER = Path(__file__).with_name("infer_template.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +53,24 @@ class Bundle:
         folder: Where it lies.
         trial: The trial it was made from.
         accuracy: Of the ONNX file on the validation part, measured after it was written.
-        difference: Largest difference between ONNX Runtime and PyTorch on real images, as a
-            share of the largest output where that is above 1.
+        test_accuracy: The same on the test part; None where that was not opened for it.
+        difference: Largest difference between ONNX Runtime, model.py and PyTorch on real images,
+            as a share of the largest output where that is above 1.
+        recorded: The latency that was recorded; None where none was measured.
+        latency: Timed again.
+        latency_note: What to say where that is not what was recorded.
+        int8: The network in 8 bits; None where it was not asked for.
     """
 
     folder: Path
     trial: Trial
     accuracy: float
+    test_accuracy: float | None
     difference: float
+    recorded: Latency | None
+    latency: Latency
+    latency_note: str | None
+    int8: EightBits | None
 
 
 def export(
@@ -58,174 +79,180 @@ def export(
     pick: str | Trial = "knee",
     *,
     data: str | None = None,
+    int8: bool = False,
+    max_drop: float = MAX_DROP,
+    meter: FileMeter | None = None,
 ) -> Bundle:
-    """Writes ONNX, weights, architecture and card of one trial, run and compared.
+    """Writes one trial's network as a bundle, every file of which was run and compared.
+
+    A confirmed network goes with the best of its full trainings, any other one as the search left
+    it.
 
     Args:
         study: The study.
         folder: A new folder, or one that holds an earlier bundle, which is replaced.
         pick: The trial, or a rule of `mbnas.pick`.
         data: Where the study's images are, `folder:PATH` or the like, if they have moved.
+        int8: Whether to write the network in 8 bits too.
+        max_drop: Validation accuracy that 8 bits may cost.
+        meter: Times the files; on this machine's CPU with the study's threads unless given.
 
     Raises:
-        StudyError: the rule names no trial.
-        ExportError: the weights are gone, the folder holds other things, the data are not the
-            study's, or the file does not compute what the network does.
-        DataError: the study's images cannot be read.
+        StudyError: the rule names no trial, or the confirmation is damaged.
+        ExportError: the weights are gone, the folder holds other things, a file does not compute
+            what the network does; or 8 bits are not worth having, in which case the bundle is
+            written without them.
+        DataError: the study's images cannot be read, or are others.
+        MeasureError: the network cannot be timed.
     """
     trial = pick_trial(study, pick) if isinstance(pick, str) else pick
-    if trial.reused_from is not None:
-        trial = study.trial(trial.reused_from)  # whose weights they are
     folder = Path(folder).resolve()
-    _check_target(folder)
-    _check_resolution(study, trial)
-    weights = _weights(study, trial)
-    validation = _validation_images(study, data)
-    graph = trial.architecture.lower(len(study.record.data.classes))
-    content = to_onnx(graph, weights, _metadata(study, trial))
-    resolution = trial.architecture.resolution
-    images, _ = next(validation.batches(resolution, PARITY_IMAGES))
-    try:
-        difference = check_parity(trial.architecture, weights, content, images.contiguous().numpy())
-    except ParityError as error:
-        raise ExportError(f"{study.folder.path}: trial {trial.number}: {error}") from None
-    accuracy = _accuracy(content, validation, resolution)
-    tolerance = max(ACCURACY_TOLERANCE, 2 / len(validation))
-    if abs(accuracy - (trial.accuracy or 0.0)) > tolerance:
-        raise ExportError(
-            f"{study.folder.path}: trial {trial.number}: the ONNX file reaches {accuracy:.4f} on"
-            f" the validation part, {trial.accuracy or 0.0:.4f} was recorded; the study's data or"
-            " weights have changed"
-        )
-    _write(
+    check_target(folder)
+    if not 0 <= max_drop <= 1:
+        raise ExportError(f"max_drop = {max_drop:g}: must be between 0 and 1")
+    return write_bundle(
+        _network(study, trial),
         folder,
-        {
-            "model.onnx": content,
-            "weights.safetensors": save_tensors(weights),
-            "architecture.json": trial.architecture.to_json().encode(),
-            "CARD.md": card(study, trial, accuracy, difference).encode(),
-        },
+        StudyImages(study, data),
+        int8=int8,
+        max_drop=max_drop,
+        meter=meter or OrtLatencyMeter(study.record.threads),
     )
-    return Bundle(folder, trial, accuracy, difference)
 
 
-def _check_target(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ExportError(f"{folder}: is a file; name a folder")
-    others = {file.name for file in folder.iterdir()} - set(FILES) if folder.exists() else set()
-    if others:
-        raise ExportError(
-            f"{folder}: holds other things ({min(others)}, ...); name a new folder with --out"
-        )
+def _network(study: Study, trial: Trial) -> TrainedNetwork:
+    """A trial's network: as it was confirmed, or as its brief training left it."""
+    found = open_confirmation(study)
+    number = trial.number if trial.reused_from is None else trial.reused_from
+    one = None if found is None else found.of_trial(number)
+    if found is None or one is None:
+        return network_of_trial(study, trial)
+    return network_of_confirmed(study, found, one)
 
 
-def _weights(study: Study, trial: Trial) -> dict[str, NDArray[Any]]:
-    file = study.folder.trial_folder(trial.number) / "weights.safetensors"
-    if not file.exists():
-        raise ExportError(
-            f"{file}: missing; weights are kept for the front and the last ten trials alone"
-        )
-    try:
-        weights = load_file(file)
-    except (SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
-        raise ExportError(f"{file}: damaged ({' '.join(str(error).split())})") from None
-    fresh = random_weights(trial.architecture.lower(len(study.record.data.classes)))
-    for name in sorted(fresh.keys() | weights.keys()):
-        mine, theirs = (_kind(held.get(name)) for held in (fresh, weights))
-        if mine != theirs:
-            raise ExportError(f"{file}: damaged: {name} is {theirs}, its network's is {mine}")
-    return weights
+def write_bundle(
+    network: TrainedNetwork,
+    folder: Path,
+    images: StudyImages,
+    *,
+    int8: bool,
+    max_drop: float,
+    meter: FileMeter,
+) -> Bundle:
+    """Writes a trained network as a bundle; see `export`.
 
-
-def _kind(array: NDArray[Any] | None) -> str:
-    return "missing" if array is None else f"{array.dtype} {array.shape}"
-
-
-def _check_resolution(study: Study, trial: Trial) -> None:
-    """Refuses a trial that the study's own images are too small for: it is none of its."""
-    decoded, resolution = study.space.resolutions[-1], trial.architecture.resolution
-    if resolution > decoded:
-        raise ExportError(
-            f"{study.folder.path}: trial {trial.number}: damaged: its resolution, {resolution},"
-            f" is above the {decoded} pixels at which the study's images are kept"
-        )
-
-
-def _validation_images(study: Study, moved_to: str | None) -> ImageTensors:
-    """The validation part as the trials saw it."""
-    record = study.record.data
-    normalisation = record.normalisation
-    if normalisation is None:
-        raise ExportError(f"{study.folder.path}: was searched without real training")
-    if (len(normalisation.mean), len(normalisation.std)) != (3, 3):
-        raise ExportError(f"{study.folder.record_file}: damaged at data.normalisation")
-    split = record.split
-    data = load_data(
-        moved_to or record.spec,
-        seed=split.seed,
-        validation=split.validation,
-        test=split.test,
-        subset=split.subset,
+    Raises:
+        ExportError: as there.
+        DataError: images cannot be read.
+        MeasureError: the network cannot be timed.
+    """
+    architecture, resolution = network.architecture, network.architecture.resolution
+    graph = architecture.lower(len(network.classes))
+    content = to_onnx(graph, network.weights, metadata(network, images.normalisation))
+    validation = images.part("validation")
+    expected = torch_logits(network, batches(validation, resolution, COMPARED_IMAGES))
+    computed = onnx_logits(content, batches(validation, resolution))
+    chosen = spread(len(validation), COMPARED_IMAGES)
+    largest = _difference(network, expected, computed[chosen], "ONNX Runtime")
+    accuracies = _checked_accuracies(network, content, images, validation, computed)
+    accuracy = accuracies["validation"]
+    timed = _timed(content, images, validation, resolution, max_drop if int8 else None, meter)
+    note = latency_note(network.latency, timed.latency)
+    counts = confusion_matrix(
+        validation.labels.numpy(), computed.argmax(axis=1), len(network.classes)
     )
-    if data.digest() != record.digest:
-        raise ExportError(f"{data.spec}: holds other images than the study was searched with")
-    part = data.decode("validation", study.space.resolutions[-1])
-    return ImageTensors(part, normalisation, torch.device("cpu"))
-
-
-def _accuracy(content: bytes, validation: ImageTensors, resolution: int) -> float:
-    session = open_session(content, threads=0)  # 0: as many as there are cores
-    right = 0
-    for images, labels in validation.batches(resolution, 256):
-        logits = session.run(None, {INPUT: images.contiguous().numpy()})[0]
-        right += int((np.argmax(logits, axis=1) == labels.numpy()).sum())
-    return right / len(validation)
-
-
-def _metadata(study: Study, trial: Trial) -> dict[str, str]:
-    """What someone who has the file alone needs to know, as JSON texts."""
-    record = study.record
-    normalisation = record.data.normalisation
-    assert normalisation is not None
-    preprocessing = {
-        "colour": "RGB; EXIF orientation applied, transparency on white",
-        "layout": "NCHW",
-        "resize": "shorter side to decoded_resolution, centre crop, then to resolution",
-        "decoded_resolution": study.space.resolutions[-1],
-        "resolution": trial.architecture.resolution,
-        "interpolation": "bilinear, antialiased, rounded to 8 bits after each resize",
-        "scale": 1 / 255,
-        "mean": normalisation.mean,
-        "std": normalisation.std,
+    texts = {
+        "architecture.json": architecture.to_json(),
+        "model.py": network_text(graph, network.classes, about(network, images.normalisation)),
+        "infer.py": INFER.read_text(encoding="utf-8"),
     }
-    provenance = {
-        "study": record.name,
-        "trial": trial.number,
-        "data": record.data.spec,
-        "validation_accuracy": trial.accuracy,
-        "created": record.created.isoformat(),
-        "versions": record.versions,
+    binaries = {
+        "model.onnx": content,
+        "weights.safetensors": save_tensors(dict(network.weights)),
+        "confusion.png": confusion_picture(counts, network.classes),
     }
-    texts: Mapping[str, Any] = {
-        "labels": record.data.classes,
-        "preprocessing": preprocessing,
-        "provenance": provenance,
-        "architecture": trial.architecture.to_dict(),
-    }
-    return {key: json.dumps(value) for key, value in texts.items()}
+    if timed.int8 is not None and timed.left_out is None:
+        binaries["model.int8.onnx"] = timed.int8.content
+    with aside(folder) as fresh:
+        for name, held in binaries.items():
+            (fresh / name).write_bytes(held)
+        for name, text in texts.items():
+            (fresh / name).write_text(text, encoding="utf-8")
+        loaded = model_logits(fresh, batches(validation, resolution, COMPARED_IMAGES))
+        largest = max(largest, _difference(network, expected, loaded, "model.py"))
+        some = spread(len(validation), INFERRED_IMAGES)
+        pixels = validation.at(network.decoded_resolution)[torch.from_numpy(some)]
+        infer_check(fresh, pixels.numpy(), computed[some], network.classes)
+        mistakes = confusions(counts, network.classes)
+        found = Findings(accuracy, largest, len(expected), timed, note, mistakes)
+        (fresh / "CARD.md").write_text(card(network, found), encoding="utf-8")
+    if timed.left_out is not None:
+        raise ExportError(
+            f"{network.place}: model.int8.onnx is left out, {timed.left_out}; the bundle without"
+            f" it is in {folder}"
+        )
+    return Bundle(
+        folder=folder,
+        trial=network.trial,
+        accuracy=accuracy,
+        test_accuracy=accuracies.get("test"),
+        difference=largest,
+        recorded=network.latency,
+        latency=timed.latency,
+        latency_note=note,
+        int8=timed.int8,
+    )
 
 
-def _write(target: Path, files: Mapping[str, bytes]) -> None:
-    """Writes to the side and renames, so that half a bundle is never left."""
+def _difference(network: TrainedNetwork, expected: Logits, computed: Logits, what: str) -> float:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as aside:
-            fresh = Path(aside) / "bundle"
-            fresh.mkdir()
-            for name, content in files.items():
-                (fresh / name).write_bytes(content)
-            if target.exists():
-                shutil.rmtree(target)
-            fresh.rename(target)
-    except OSError as error:
-        raise ExportError(f"{target}: cannot be written ({error.strerror})") from None
+        return difference(expected, computed, what)
+    except ParityError as error:
+        raise ExportError(f"{network.place}: {error}") from None
+
+
+def _accuracy(logits: Logits, part: ImageTensors) -> float:
+    return float((logits.argmax(axis=1) == part.labels.numpy()).mean())
+
+
+def _checked_accuracies(
+    network: TrainedNetwork,
+    content: bytes,
+    images: StudyImages,
+    validation: ImageTensors,
+    computed: Logits,
+) -> dict[PartName, float]:
+    """The file's accuracy on every part for which one is recorded, with which it agrees."""
+    found: dict[PartName, float] = {}
+    for name, recorded in network.accuracies.items():
+        part, logits = validation, computed
+        if name != "validation":
+            part = images.part(name)
+            logits = onnx_logits(content, batches(part, network.architecture.resolution))
+        reached = found[name] = _accuracy(logits, part)
+        if abs(reached - recorded.exported) > max(ACCURACY_TOLERANCE, 2 / len(part)):
+            raise ExportError(
+                f"{network.place}: the ONNX file reaches {reached:.4f} on the {name} part,"
+                f" {recorded.exported:.4f} was recorded; the study's data or weights have changed"
+            )
+    return found
+
+
+def _timed(
+    content: bytes,
+    images: StudyImages,
+    validation: ImageTensors,
+    resolution: int,
+    max_drop: float | None,
+    meter: FileMeter,
+) -> Timed:
+    """Timed, in turns with the network in 8 bits where an accuracy may be lost to that."""
+    if max_drop is None:
+        (latency,) = meter.measure_files([content])
+        return Timed(latency)
+
+    def accuracy_of(file: bytes) -> float:
+        return _accuracy(onnx_logits(file, batches(validation, resolution)), validation)
+
+    calibration = batches(images.part("train", CALIBRATION_IMAGES), resolution)
+    return timed_with_eight_bits(content, calibration, accuracy_of, max_drop, meter)

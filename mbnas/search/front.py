@@ -88,18 +88,23 @@ def hypervolume(values: Iterable[Point], reference: Point) -> float:
 
 
 def knee(members: Sequence[Trial], goals: Goals) -> Trial:
-    """The front's member farthest above the line between its ends, both axes scaled to [0, 1].
+    """The front's member farthest above the line between its ends, see `knee_point`."""
+    return members[knee_point(points(members, goals))]
 
-    This is the maximum distance rule (Das, 1999); of one or two members, the more accurate.
+
+def knee_point(ends: Sequence[Point]) -> int:
+    """Which point of a front, from cheap to costly, is farthest above the line between its ends.
+
+    Both axes are scaled to [0, 1]. This is the maximum distance rule (Das, 1999); of one or two
+    points, it is the more accurate one.
     """
-    ends = points(members, goals)
     (low_accuracy, low_cost), (high_accuracy, high_cost) = ends[0], ends[-1]
-    if len(members) < 3:
-        return members[-1]
+    if len(ends) < 3:
+        return len(ends) - 1
 
     def height(at: int) -> float:
         accuracy, cost = ends[at]
         gained = (accuracy - low_accuracy) / (high_accuracy - low_accuracy)
         return gained - (cost - low_cost) / (high_cost - low_cost)
 
-    return members[max(range(len(members)), key=height)]
+    return max(range(len(ends)), key=height)

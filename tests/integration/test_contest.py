@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from helpers import ROOT, run_mbnas, tiny_space
 from integration.studies import fake_search
+from unit.bundle.file_meter import FakeFileMeter
 
 import mbnas
 from mbnas.analysis.contenders import Contender
 from mbnas.analysis.contest import ContestObserver, _wanted
 from mbnas.analysis.contest_record import ContestRecord
 from mbnas.dashboard.shown import ShownStudies
-from mbnas.errors import DataError, StudyError
+from mbnas.errors import DataError, ExportError, StudyError
 from mbnas.report import front_figure
 from mbnas.report.contest_page import contest_summary
 from mbnas.search import Limit, Study, open_study
@@ -229,6 +230,29 @@ def test_a_network_whose_training_fails_is_told_and_left_out(study: Study) -> No
     assert bad not in {one.contested.contender.id for one in found.networks}
 
 
+def test_the_confirmed_front_is_picked_from(study: Study) -> None:
+    class Turned(FakeTrainer):
+        """Brief order turned round: what was best is worst now."""
+
+        def train(self, assignment: Assignment, *rest: Any) -> Training:
+            training = super().train(assignment, *rest)
+            last = training.curve[-1]
+            return replace(
+                training, curve=(*training.curve[:-1], replace(last, accuracy=1 - last.accuracy))
+            )
+
+    found = confirm(study, seeds=1, near=0, trainer=Turned(5))
+    (only,) = found.front  # the cheapest is the most accurate now
+    assert only.trial == study.front[0].number
+    for rule in ("knee", "accuracy", "latency"):
+        assert mbnas.pick(study, rule).number == only.trial
+    costliest = max(found.networks, key=lambda one: one.cost)
+    assert mbnas.pick(study, f"latency_ms<={costliest.cost}").number == only.trial
+    assert mbnas.pick(study, f"trial:{costliest.trial}").number == costliest.trial
+    with pytest.raises(StudyError, match="no network has latency_ms <= 1e-06"):
+        mbnas.pick(study, "latency_ms<=1e-6")
+
+
 def test_limits_hold_for_the_new_latencies(tmp_path: Path) -> None:
     limit = Limit("latency_ms", 0.5)
     study = fake_search(tmp_path / "study", limits=[limit], recipe=Recipe(epochs=3)).run(12)
@@ -350,6 +374,27 @@ def test_killed_at_random_it_goes_on_and_trains_nothing_twice(study: Study) -> N
             ]
 
 
+def check_export(folder: Path, place: Path, found: mbnas.Confirmation) -> None:
+    """A confirmed network goes home with its best training, whose test accuracy is looked at."""
+    study = open_study(folder)
+    bundle = mbnas.export(study, place / "bundle", pick="accuracy", meter=FakeFileMeter(1.0))
+    one = found.of_trial(bundle.trial.number)
+    assert one is not None
+    assert one is max(found.front, key=lambda one: mean(one.validation))
+    best = one.best_run
+    assert bundle.accuracy == pytest.approx(one.validation[best], abs=0.03)
+    assert bundle.test_accuracy == pytest.approx(one.test[best], abs=0.01)
+    weights = one.contested.weights[best].read_bytes()
+    assert (place / "bundle" / "weights.safetensors").read_bytes() == weights
+    card = (place / "bundle" / "CARD.md").read_text()
+    assert f"test accuracy | {bundle.test_accuracy:.4f}" in card
+    assert "over 2 trainings" in card
+    one.contested.weights[best].unlink()
+    with pytest.raises(ExportError, match="missing; "):
+        mbnas.export(study, place / "bundle", pick="accuracy", meter=FakeFileMeter(1.0))
+    one.contested.weights[best].write_bytes(weights)
+
+
 def test_from_the_command_line_on_real_digits(tmp_path: Path) -> None:
     space = tmp_path / "tiny.toml"
     space.write_text(tiny_space().toml)
@@ -371,6 +416,7 @@ def test_from_the_command_line_on_real_digits(tmp_path: Path) -> None:
     for one in found.networks:
         assert 0 < mean(one.test) <= 1
     assert json.loads((folder / "study.json").read_text())["test_openings"]
+    check_export(folder, tmp_path, found)
     ran = run_mbnas(*again)
     assert "opened" not in ran.stdout
     assert ran.returncode == 0

@@ -1,0 +1,64 @@
+"""The folder that a bundle takes: what may be replaced, and how."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mbnas.errors import ExportError
+
+FILES = (
+    "model.onnx",
+    "model.int8.onnx",
+    "weights.safetensors",
+    "architecture.json",
+    "model.py",
+    "infer.py",
+    "confusion.png",
+    "CARD.md",
+    "__pycache__",
+)
+"""What a bundle may hold; the last is left by whoever imported a file of it."""
+
+
+def check_target(folder: Path) -> None:
+    """Refuses a folder that holds other things than a bundle.
+
+    Raises:
+        ExportError: it does, or is a file.
+    """
+    try:
+        is_there, is_folder = folder.exists(), folder.is_dir()
+        held = {file.name for file in folder.iterdir()} if is_folder else set()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise ExportError(f"{folder}: cannot be read ({error.strerror})") from None
+    if is_there and not is_folder:
+        raise ExportError(f"{folder}: is a file; name a folder")
+    others = held - set(FILES)
+    if others:
+        raise ExportError(
+            f"{folder}: holds other things ({min(others)}, ...); name a new folder with --out"
+        )
+
+
+@contextmanager
+def aside(target: Path) -> Iterator[Path]:
+    """A folder that takes the target's place at the end, so that half a bundle is never left.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
+            fresh = Path(beside) / "bundle"
+            fresh.mkdir()
+            yield fresh
+            if target.exists():
+                shutil.rmtree(target)
+            fresh.rename(target)
+    except OSError as error:
+        raise ExportError(f"{target}: cannot be written ({error.strerror})") from None
