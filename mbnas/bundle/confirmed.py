@@ -10,7 +10,6 @@ from mbnas.bundle.trained import Accuracy, TrainedNetwork, read_weights
 from mbnas.network import Architecture
 from mbnas.search import Study
 
-
 _MEND = "delete the .json beside it and confirm again, which trains it"
 
 
