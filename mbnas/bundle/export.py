@@ -111,7 +111,7 @@ def export(
     if not 0 <= max_drop <= 1:
         raise ExportError(f"max_drop = {max_drop:g}: must be between 0 and 1")
     return write_bundle(
-        _network(study, trial),
+        network_of(study, trial),
         folder,
         StudyImages(study, data),
         int8=int8,
@@ -120,8 +120,12 @@ def export(
     )
 
 
-def _network(study: Study, trial: Trial) -> TrainedNetwork:
-    """A trial's network: as it was confirmed, or as its brief training left it."""
+def network_of(study: Study, trial: Trial) -> TrainedNetwork:
+    """A trial's network: as it was confirmed, or as its brief training left it.
+
+    Raises:
+        ExportError: its weights are gone or damaged.
+    """
     found = open_confirmation(study)
     number = trial.number if trial.reused_from is None else trial.reused_from
     one = None if found is None else found.of_trial(number)
