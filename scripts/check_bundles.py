@@ -46,7 +46,7 @@ with torch.inference_mode():
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", type=Path)
-    parser.add_argument("out", type=Path, help="a JSON file; a table is written beside it")
+    parser.add_argument("out", type=Path, help="a JSON file; a README.md with the table is written beside it")
     parser.add_argument("--data", help="the study's images, if they have moved")
     parser.add_argument("--networks", type=int, default=20)
     parser.add_argument("--max-drop", type=float, default=0.01)
@@ -73,7 +73,7 @@ def main() -> None:
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(found, indent=1) + "\n")
-    arguments.out.with_suffix(".md").write_text(table(found))
+    arguments.out.with_name("README.md").write_text(table(found))
 
 
 def chosen(study: Study, most: int) -> list[Trial]:
