@@ -204,7 +204,7 @@ def timed_in_search(study: Study) -> list[Trial]:
     return sorted(found, key=lambda trial: (_latency_ms(trial), trial.number))
 
 
-def near_front(study: Study, near: float = NEAR) -> list[Trial]:
+def within_reach(study: Study, near: float = NEAR) -> list[Trial]:
     """The front, and what would be on it if it were faster by a share of its latency.
 
     Args:

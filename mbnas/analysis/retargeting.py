@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mbnas.analysis.retarget import NEAR, Retarget, latency_goals, near_front, retargeted
+from mbnas.analysis.retarget import NEAR, Retarget, latency_goals, retargeted, within_reach
 from mbnas.analysis.retarget_record import (
     Precision,
     RetargetRecord,
@@ -80,7 +80,7 @@ def retarget(
     """
     observer = observer or RetargetObserver()
     goals = latency_goals(study, limits)
-    trials = near_front(study, near)
+    trials = within_reach(study, near)
     if meter is None:
         threads = study.record.threads if threads is None else threads
         meter = OrtLatencyMeter(threads, seconds, on_wait=observer.waits_for_cores)

@@ -11,7 +11,7 @@ import pytest
 from helpers import some_architectures, tiny_space
 from integration.studies import fake_search
 
-from mbnas.analysis.retarget import Retarget, latency_goals, near_front, retargeted
+from mbnas.analysis.retarget import Retarget, latency_goals, retargeted, within_reach
 from mbnas.analysis.retarget_record import RetargetRecord, default_name, record_file
 from mbnas.errors import StudyError
 from mbnas.measure.host import Host, this_host
@@ -73,7 +73,7 @@ def found(
     changed = replace(study.record.host, **host)  # type: ignore[arg-type]
     record = RetargetRecord(host=changed, precision="fp32", classes=10, latencies=latencies)
     goals = latency_goals(study, limits)
-    return retargeted(study, Path("some.json"), record, near_front(study, near), goals)
+    return retargeted(study, Path("some.json"), record, within_reach(study, near), goals)
 
 
 def numbers(trials: Sequence[Trial]) -> list[int]:
@@ -81,20 +81,20 @@ def numbers(trials: Sequence[Trial]) -> list[int]:
 
 
 def test_near_is_what_could_be_on_the_front_were_it_faster(study: Study) -> None:
-    assert numbers(near_front(study, 0)) == [0, 1, 2]
+    assert numbers(within_reach(study, 0)) == [0, 1, 2]
     # 2.5 ms less 20 % is as slow as trial 1, which is more accurate; less 30 % is faster.
-    assert numbers(near_front(study, 0.2)) == [0, 1, 2]
-    assert numbers(near_front(study, 0.3)) == [0, 1, 3, 2]
-    assert numbers(near_front(study, 1)) == [0, 1, 3, 2, 4]
+    assert numbers(within_reach(study, 0.2)) == [0, 1, 2]
+    assert numbers(within_reach(study, 0.3)) == [0, 1, 3, 2]
+    assert numbers(within_reach(study, 1)) == [0, 1, 3, 2, 4]
     for near in (-0.1, 1.1, math.nan):
         with pytest.raises(StudyError, match=r"near = .*: must be between 0"):
-            near_front(study, near)
+            within_reach(study, near)
 
 
 def test_a_study_without_trained_trials_is_refused(study: Study) -> None:
     empty = Study(study.folder, study.record, study.space, study.trials[5:])
     with pytest.raises(StudyError, match="no trained trial to time again"):
-        near_front(empty)
+        within_reach(empty)
 
 
 def test_fronts_and_ranks(study: Study) -> None:
