@@ -35,7 +35,7 @@ KINDS = {
     "images": ("fuzzing.binaries.Images", 60.0),
     "networks": ("fuzzing.binaries.Networks", 60.0),
     "requests": ("fuzzing.asked.Requests", 60.0),
-    "commands": ("fuzzing.commands.Commands", 60.0),
+    "commands": ("fuzzing.commands.Commands", 300.0),
 }
 """Kinds of input, and after how many seconds a case hangs."""
 

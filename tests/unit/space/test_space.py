@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from mbnas.errors import SpaceError
-from mbnas.network import Architecture, Fusion, Head, Stage, Stem
+from mbnas.network import Architecture, Fusion, Head, Stage, Stem, costs
 from mbnas.space import Option, SearchSpace, find_space, load_space, make_space, read_space
 
 TEXT = """
@@ -265,7 +266,13 @@ def test_the_same_space_from_python(space: SearchSpace) -> None:
 # Files
 
 
-SHIPPED = {"cifar_mobile": 6_687_075_336_192, "digits_tiny": 294_912, "nas_bench_macro": 6561}
+SHIPPED = {
+    "cifar_mobile": 6_687_075_336_192,
+    "digits_tiny": 294_912,
+    "efficientnetv2_like": 31_850_496,
+    "mobile_224": 97_844_723_712,
+    "nas_bench_macro": 6561,
+}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -280,6 +287,23 @@ def test_shipped_spaces(name: str) -> None:
     ids = {shipped.architecture(shipped.sample(rng)).id for _ in range(30)}
     assert len(ids) > 25
     assert Path(path).stem.replace("_", "-") == shipped.name
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_space_says_what_it_is_for_and_how_large(name: str) -> None:
+    said = load_space(name).toml.partition("schema")[0]
+    comment = " ".join(line.removeprefix("#").strip() for line in said.splitlines())
+    size = SHIPPED[name]
+    short = f"{size:.1e}".replace("e+0", "e").replace("e+", "e")
+    assert f"{size:,} points" in comment or f"{short} points" in comment
+    assert len(comment) > 80
+    shares = re.findall(r"(half|nine in ten)[^,.]*? below ([0-9,]+) million", comment)
+    rng = random.Random(0)
+    space = load_space(name)
+    macs = [costs(space.architecture(space.sample(rng)).lower()).macs / 1e6 for _ in range(300)]
+    for share, most in shares:
+        below = sum(one < float(most.replace(",", "")) for one in macs) / len(macs)
+        assert below == pytest.approx(0.5 if share == "half" else 0.9, abs=0.08)
 
 
 def test_every_shipped_file_is_known_here() -> None:
