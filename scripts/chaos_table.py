@@ -14,8 +14,19 @@ ORDER = (
     "disk",
     "throughput",
     "overhead",
-    "fuzz",
 )
+FUZZED = {
+    "spaces": "space files",
+    "studies": "study folders with damaged members",
+    "recipes": "recipe files",
+    "architectures": "architecture files",
+    "checkpoints": "checkpoints (accepted: passed over)",
+    "images": "image folders and zips",
+    "networks": "ONNX files",
+    "requests": "requests to the dashboard",
+    "commands": "commands with words changed or lost",
+}
+"""What scripts/fuzz calls its kinds of input, in words."""
 
 
 def write_table(folder: Path) -> Path:
@@ -30,11 +41,35 @@ def write_table(folder: Path) -> Path:
         "",
         "| check | to reach | seen | reached |",
         "|---|---|---|---|",
-        *(_line(row) for part in parts for row in part.get("rows", [])),
+        *(_line(row) for part in parts for row in part["rows"]),
+        *(_line(row) for row in _fuzz_rows(found.get("fuzz", {"kinds": {}})["kinds"])),
     ]
     target = folder / "survival.md"
     target.write_text("\n".join(lines) + "\n")
     return target
+
+
+def _fuzz_rows(kinds: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each kind of damaged input."""
+    return [
+        {
+            "check": f"fuzzing: {kinds[name]['cases']:,} {words}",
+            "to_reach": "only `MbnasError`s, each naming the file or the word; no hang; no crash",
+            "seen": ", ".join(
+                f"{kinds[name][key]:,} {said}"
+                for key, said in (
+                    ("accepted", "accepted"),
+                    ("refused", "refused in a line"),
+                    ("fault", "faults"),
+                    ("hang", "hangs"),
+                    ("crash", "crashes"),
+                )
+            ),
+            "reached": not any(kinds[name][key] for key in ("fault", "hang", "crash")),
+        }
+        for name, words in FUZZED.items()
+        if name in kinds
+    ]
 
 
 def _name(part: dict[str, Any]) -> str:
