@@ -46,9 +46,7 @@ with torch.inference_mode():
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", type=Path)
-    parser.add_argument(
-        "out", type=Path, help="a JSON file; its README.md has the table"
-    )
+    parser.add_argument("out", type=Path, help="a JSON file; its README.md has the table")
     parser.add_argument("--data", help="the study's images, if they have moved")
     parser.add_argument("--networks", type=int, default=20)
     parser.add_argument("--max-drop", type=float, default=0.01)

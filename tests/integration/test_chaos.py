@@ -57,3 +57,14 @@ def test_an_unknown_part_is_refused(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "no such part: flood" in done.stderr
+
+
+def test_what_fuzzing_found_enters_the_table(tmp_path: Path) -> None:
+    kind = {"cases": 7, "accepted": 1, "refused": 4, "fault": 2, "hang": 0, "crash": 0}
+    (tmp_path / "fuzz.json").write_text(json.dumps({"kinds": {"spaces": kind}}))
+    command = [sys.executable, ROOT / "scripts" / "chaos.py", "--parts", "fuzz", "--out", tmp_path]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    table = (tmp_path / "survival.md").read_text()
+    assert "fuzzing: 7 space files" in table
+    assert "4 refused in a line, 2 faults" in table
+    assert "| **no** |" in table
