@@ -7,7 +7,13 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes to the side, then renames: a reader, or a kill, meets the old file or the new one."""
+    """Writes to the side, then renames: a reader, or a kill, meets the old file or the new one.
+
+    What is no file, such as /dev/null, is written to and stays what it is.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with aside.open("wb") as file:

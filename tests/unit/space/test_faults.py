@@ -181,7 +181,7 @@ def test_a_name_too_long_for_a_file() -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     assert told_of(tmp_path / "none.toml") == (
         "no such file; give a TOML file, or a space that comes with mbnas:"
-        " cifar_mobile, digits_tiny, nas_bench_macro"
+        " cifar_mobile, digits_tiny, efficientnetv2_like, mobile_224, nas_bench_macro"
     )
 
 
