@@ -58,7 +58,8 @@ class Axis:
             return float(np.argmin(distances))
         low, high = self._bounds()
         number = math.log(value) if self._log else value
-        return (number - low) / (high - low)
+        # Two numbers side by side may have the same logarithm.
+        return (number - low) / (high - low) if high > low else 0.0
 
     def value(self, index: float) -> Any:
         """What stands there, as Optuna takes it."""

@@ -187,3 +187,11 @@ def test_children_have_each_parameter_from_a_parent(space: Space, seed: int) -> 
         assert set(children[:, at]) <= set(rows[:, at])
     for row in children:
         assert_in(space, points.params(row))
+
+
+def test_a_range_too_narrow_for_its_logarithms_is_a_range() -> None:
+    low = 3.7
+    high = float(np.nextafter(low, 4))
+    axis = Axis(FloatDistribution(low, high, log=True))
+    for value in (low, high):
+        assert axis.value(axis.index(value)) == pytest.approx(value)
