@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from mbnas.analysis.records import read_file
 from mbnas.data import Dataset
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
@@ -112,22 +113,6 @@ class AuditRecord(BaseModel):
         ]
 
 
-def read_audit_record(file: Path) -> AuditRecord:
-    """The record in an audit.json.
-
-    Raises:
-        StudyError: it cannot be read, or is damaged.
-    """
-    try:
-        return AuditRecord.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise StudyError(f"{file}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its text"
-        raise StudyError(f"{file}: damaged at {where}: {first['msg']}") from None
-
-
 @contextlib.contextmanager
 def held(folder: Path, record: AuditRecord) -> Iterator[None]:
     """Holds a folder for one audit, made if it is not there.
@@ -138,7 +123,7 @@ def held(folder: Path, record: AuditRecord) -> Iterator[None]:
     file = folder / "audit.json"
     with held_folder(folder, "another audit is running there"):
         if file.exists():
-            differences = read_audit_record(file).differences(record)
+            differences = read_file(AuditRecord, file).differences(record)
             if differences:
                 raise StudyError(
                     f"{folder}: holds an audit with another {', another '.join(differences)};"

@@ -13,7 +13,8 @@ from mbnas.analysis.baselines import FOLDER as BASELINES_FOLDER
 from mbnas.analysis.confirmation import Confirmation, confirmation
 from mbnas.analysis.contenders import Contender, baseline
 from mbnas.analysis.contest import Contest, Contested, ContestObserver, contested
-from mbnas.analysis.contest_record import RECORD_FILE, ContestRecord, read_file
+from mbnas.analysis.contest_record import RECORD_FILE, ContestRecord
+from mbnas.analysis.records import read_file
 from mbnas.analysis.study_data import study_data
 from mbnas.analysis.test_part import Tester, TorchTester, open_test_part, test_results
 from mbnas.data import Dataset

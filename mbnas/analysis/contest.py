@@ -18,9 +18,8 @@ from mbnas.analysis.contest_record import (
     ContestRecord,
     Latencies,
     held,
-    read_file,
-    write_file,
 )
+from mbnas.analysis.records import read_file, write_file
 from mbnas.analysis.trainings import Done, Trainings, Wanted
 from mbnas.engine import make_engine
 from mbnas.measure.latency import FileMeter, Latency, OrtLatencyMeter

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from mbnas.analysis.contenders import Contender, ContenderRecord
-from mbnas.errors import MbnasError, StudyError
-from mbnas.files import write_atomically
+from mbnas.analysis.records import read_file, write_file
+from mbnas.errors import StudyError
 from mbnas.measure.latency import Latency
 from mbnas.search.holder import held_folder
 from mbnas.training.recipe import Recipe
@@ -19,7 +19,6 @@ from mbnas.training.recipe import Recipe
 SCHEMA = 1
 RECORD_FILE = "contest.json"
 LATENCIES_FILE = "latencies.json"
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ContestRecord(BaseModel):
@@ -68,37 +67,6 @@ class Latencies(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rounds: Annotated[dict[str, tuple[Latency, ...]], Field(default_factory=dict)]
-
-
-def read_file(kind: type[_Model], file: Path) -> _Model:
-    """A contest's file.
-
-    Raises:
-        StudyError: it cannot be read, or is damaged.
-    """
-    try:
-        return kind.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise StudyError(f"{file}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its text"
-        raise StudyError(f"{file}: damaged at {where}: {first['msg']}") from None
-    except MbnasError as error:  # what a recipe says of its own fields
-        raise StudyError(f"{file}: damaged: {error}") from None
-
-
-def write_file(file: Path, content: BaseModel) -> None:
-    """Writes a contest's file.
-
-    Raises:
-        StudyError: it cannot be written.
-    """
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, content.model_dump_json(indent=1).encode())
-    except OSError as error:
-        raise StudyError(f"{file}: cannot be written ({error.strerror})") from None
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from mbnas.analysis.contest_record import read_file, write_file
+from mbnas.analysis.records import read_file, write_file
 from mbnas.data import Dataset
 from mbnas.measure.foreign import load_weights
 from mbnas.model import AnyNetwork, build_seeded

@@ -16,7 +16,6 @@ from PIL import Image
 from mbnas.bundle.trained import TrainedNetwork
 from mbnas.errors import ExportError
 from mbnas.measure.onnx_file import INPUT
-from mbnas.measure.parity import TOLERANCE, ParityError
 from mbnas.measure.session import open_session, run_session
 from mbnas.model import build_seeded
 
@@ -107,25 +106,6 @@ def infer_check(
                 f'infer.py says "{line.removeprefix(str(file)).strip()}" of an image that the'
                 f' network takes for "{label}" ({best:.4f})'
             )
-
-
-def difference(expected: Logits, computed: Logits, what: str) -> float:
-    """The largest difference of two logits, as a share of the largest one where that is above 1.
-
-    Within the tolerance, another label can only come of two logits as close as that.
-
-    Raises:
-        ParityError: it is above `TOLERANCE`.
-    """
-    scale = max(1.0, float(np.abs(expected).max()))
-    largest = float(np.abs(expected - computed).max()) / scale
-    # Written so that a difference that is no number fails too.
-    if not largest <= TOLERANCE:
-        raise ParityError(
-            f"{what} and PyTorch differ by {largest:.1e} of the largest output; at most"
-            f" {TOLERANCE:.0e} is let pass"
-        )
-    return largest
 
 
 def _run(arguments: Sequence[str | Path], what: str) -> str:

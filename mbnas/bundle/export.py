@@ -12,7 +12,6 @@ from mbnas.analysis.confirm import open_confirmation
 from mbnas.bundle.card import Findings, card, latency_note
 from mbnas.bundle.checks import (
     Logits,
-    difference,
     infer_check,
     model_logits,
     onnx_logits,
@@ -31,7 +30,7 @@ from mbnas.data import PartName
 from mbnas.errors import ExportError
 from mbnas.measure.latency import FileMeter, Latency, OrtLatencyMeter
 from mbnas.measure.onnx_file import to_onnx
-from mbnas.measure.parity import ParityError
+from mbnas.measure.parity import ParityError, difference
 from mbnas.search import Study, Trial
 from mbnas.training.images import ImageTensors
 

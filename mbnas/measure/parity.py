@@ -50,12 +50,28 @@ def check_parity(
     with torch.inference_mode():
         expected = network.eval()(torch.from_numpy(images)).numpy()
     computed = run_session(open_session(content), {INPUT: images})
+    return difference(expected, computed, "ONNX Runtime")
+
+
+def difference(expected: NDArray[np.float32], computed: NDArray[np.float32], what: str) -> float:
+    """The largest difference of two logits, as a share of the largest one where that is above 1.
+
+    Within the tolerance, another label can only come of two logits as close as that.
+
+    Args:
+        expected: PyTorch's logits.
+        computed: Those of something else.
+        what: What that is.
+
+    Raises:
+        ParityError: it is above `TOLERANCE`.
+    """
     scale = max(1.0, float(np.abs(expected).max()))
-    difference = float(np.abs(expected - computed).max()) / scale
+    largest = float(np.abs(expected - computed).max()) / scale
     # Written so that a difference that is no number fails too.
-    if not difference <= TOLERANCE:
+    if not largest <= TOLERANCE:
         raise ParityError(
-            f"ONNX Runtime and PyTorch differ by {difference:.1e} of the largest output;"
-            f" at most {TOLERANCE:.0e} is let pass"
+            f"{what} and PyTorch differ by {largest:.1e} of the largest output; at most"
+            f" {TOLERANCE:.0e} is let pass"
         )
-    return difference
+    return largest
