@@ -6,6 +6,7 @@ import argparse
 import random
 
 import mbnas
+from mbnas.space import shipped_spaces
 
 _EPILOG = """\
 examples:
@@ -13,13 +14,14 @@ examples:
   mbnas space show cifar_mobile            every choice and its options
   mbnas space sample digits_tiny -n 3      some networks of it, with their costs
 
-FILE is a TOML file, or a space that comes with mbnas: digits_tiny, cifar_mobile, nas_bench_macro.
+FILE is a TOML file, or a space that comes with mbnas:
+{shipped}.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
-    parser.epilog = _EPILOG
+    parser.epilog = _EPILOG.format(shipped=", ".join(shipped_spaces()))
     parser.add_argument("action", choices=["check", "show", "sample"])
     parser.add_argument("file", metavar="FILE", help="a TOML file or a shipped space's name")
     parser.add_argument("-n", type=_positive, default=1, help="networks to sample (default 1)")

@@ -4,6 +4,7 @@ from mbnas.network.architecture import Architecture
 from mbnas.network.costs import Costs, LayerCosts, costs, layer_costs
 from mbnas.network.fields import Fusion, Head, Stage, Stem
 from mbnas.network.graph import Graph, Node
+from mbnas.network.lowering import fields_used
 from mbnas.network.reference import REFERENCES, for_small_images, reference
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Stage",
     "Stem",
     "costs",
+    "fields_used",
     "for_small_images",
     "layer_costs",
     "reference",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mbnas.errors import SpaceError
 from mbnas.network.blocks import BLOCKS, BlockSettings
@@ -68,6 +69,25 @@ def _stage(graph: GraphBuilder, name: str, at: int, stage: Stage, rule: WidthRul
         )
         at = BLOCKS[stage.block](graph, f"{name}.block{number}", at, settings)
     return at
+
+
+@functools.cache
+def fields_used(block: str) -> frozenset[str]:
+    """Which of a stage's `kernel`, `expansion`, `se_ratio` and `activation` change its blocks."""
+    usual = Stage(block=block, width=24, kernel=3, expansion=2, se_ratio=0, activation="relu")
+    others = {
+        "kernel": replace(usual, kernel=5),
+        "expansion": replace(usual, expansion=4),
+        "se_ratio": replace(usual, se_ratio=0.5),
+        "activation": replace(usual, activation="silu"),
+    }
+
+    def lowered(stage: Stage) -> str:
+        graph = GraphBuilder(channels=16, resolution=8, bn_eps=1e-5)
+        _stage(graph, "stage", 0, stage, WidthRule(multiplier=1, divisor=8, round_hidden=False))
+        return graph.build().digest()
+
+    return frozenset(name for name, other in others.items() if lowered(other) != lowered(usual))
 
 
 def _head(graph: GraphBuilder, at: int, head: Head, rule: WidthRule, classes: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mbnas.network import Architecture, Stage, layer_costs
+from mbnas.network import Architecture, Stage, fields_used, layer_costs
 from mbnas.network.primitives import Shape
 from mbnas.report.words import escaped, percent
 
@@ -16,13 +16,9 @@ HEIGHT = 46
 GAP = 24
 LANE = 13
 """Pixels between the arrows of two fusions."""
-NAMES = {
-    "mbconv": "MBConv",
-    "fused_mbconv": "Fused-MBConv",
-    "depthwise_separable": "depthwise separable",
-    "identity": "identity",
-}
-FUSIONS = {"concat": "concat", "weighted_sum": "sum", "attention": "attention"}
+NAMES = {"mbconv": "MBConv", "fused_mbconv": "Fused-MBConv"}
+FUSIONS = {"weighted_sum": "sum"}
+"""Blocks and fusions that are called by another name than their field's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +74,13 @@ def rows(architecture: Architecture, classes: int) -> list[Row]:
         found.append(
             Row(
                 stage.block,
-                f"{at} · {NAMES[stage.block]}{_stride(stage.stride)}",
+                f"{at} · {_name(NAMES, stage.block)}{_stride(stage.stride)}",
                 f"{leaves[0]} × {stage.depth}",
                 _details(stage),
                 _map(leaves),
                 own.get(f"stage{at}", 0) / total,
                 stage.fusion_from if fused else 0,
-                FUSIONS.get(stage.fusion.type, ""),
+                _name(FUSIONS, stage.fusion.type) if fused else "",
             )
         )
     convolved = next((one.shape[0] for one in layers if one.name == "head.features.conv"), 0)
@@ -160,12 +156,19 @@ def _text(x: float, y: float, words: str, kind: str, anchor: str = "start") -> s
 
 
 def _details(stage: Stage) -> str:
-    if stage.block == "identity":
-        return ""
-    words = [f"{stage.kernel}×{stage.kernel}"]
-    words += [] if stage.block == "depthwise_separable" else [f"expansion {stage.expansion:g}"]
-    words += [f"SE {stage.se_ratio:g}"] if stage.se_ratio else []
-    return " · ".join([*words, stage.activation])
+    """The fields that change its blocks."""
+    words = {
+        "kernel": f"{stage.kernel}×{stage.kernel}",
+        "expansion": f"expansion {stage.expansion:g}",
+        "se_ratio": f"SE {stage.se_ratio:g}" if stage.se_ratio else "",
+        "activation": stage.activation,
+    }
+    used = fields_used(stage.block)
+    return " · ".join(said for field, said in words.items() if field in used and said)
+
+
+def _name(names: dict[str, str], name: str) -> str:
+    return names.get(name, name.replace("_", " "))
 
 
 def _stride(stride: int) -> str:

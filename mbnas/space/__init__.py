@@ -1,6 +1,6 @@
 """Search spaces: choices, their file, sampling and neighbours."""
 
-from mbnas.space.file import find_space, load_space, make_space, read_space
+from mbnas.space.file import find_space, load_space, make_space, read_space, shipped_spaces
 from mbnas.space.space import Choice, Option, Params, SearchSpace
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "load_space",
     "make_space",
     "read_space",
+    "shipped_spaces",
 ]

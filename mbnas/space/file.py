@@ -106,7 +106,7 @@ def find_space(name: str | Path) -> Path:
         is_there = path.exists()
     except OSError as error:  # a name too long, a folder that may not be entered
         raise SpaceError(f"{path}: cannot be read ({error.strerror})") from None
-    shipped = {file.stem: file for folder in _SHIPPED for file in sorted(folder.glob("*.toml"))}
+    shipped = shipped_spaces()
     if str(path) in shipped:
         return shipped[str(path)]
     if is_there:
@@ -115,6 +115,11 @@ def find_space(name: str | Path) -> Path:
         f"{path}: no such file; give a TOML file, or a space that comes with mbnas:"
         f" {', '.join(shipped)}"
     )
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """The files of the spaces that come with mbnas, by their names."""
+    return {file.stem: file for folder in _SHIPPED for file in sorted(folder.glob("*.toml"))}
 
 
 def _plain(value: Any) -> Any:

@@ -37,6 +37,9 @@ def test_one_box_for_the_stem_each_stage_and_the_head() -> None:
     assert found[3].size == "40 × 3"
     assert found[3].details.startswith("5×5 · expansion ")
     assert "SE 0.25" in found[3].details
+    assert found[2].details == ""
+    assert found[4].title == "4 · depthwise separable"
+    assert found[4].details == "3×3 · relu6"
     assert (found[3].fusion, found[3].fused_with) == ("concat", 2)
     assert found[2].share == 0
 
