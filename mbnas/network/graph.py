@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -114,5 +115,12 @@ class GraphBuilder:
         return at if activation is None else self.add(f"{name}.act", _activation(activation), at)
 
     def build(self) -> Graph:
-        """The finished graph, its last node the output."""
+        """The finished graph, its last node the output.
+
+        Raises:
+            ValueError: two nodes of one name: a block or fusion names one as its neighbour does.
+        """
+        if len({node.name for node in self._nodes}) < len(self._nodes):
+            (name, _), *_ = Counter(node.name for node in self._nodes).most_common(1)
+            raise ValueError(f"two nodes are called {name}")
         return Graph(tuple(self._nodes))

@@ -10,6 +10,7 @@ import pytest
 
 from mbnas.errors import SpaceError
 from mbnas.network import REFERENCES, Architecture, Fusion, Head, Stage, Stem, reference
+from mbnas.network.graph import GraphBuilder
 
 VARIED = Architecture(
     resolution=33,
@@ -269,3 +270,10 @@ def test_the_same_faults_from_python() -> None:
         Head(width=-1)
     with pytest.raises(SpaceError, match=r"^fusion\.type = 3: must be one of none, concat, "):
         Fusion(type=3)  # type: ignore[arg-type]
+
+
+def test_two_nodes_of_one_name_are_a_fault_of_a_block() -> None:
+    graph = GraphBuilder(3, 8, 1e-5)
+    graph.conv("twice", graph.conv("twice", 0, 8), 8)
+    with pytest.raises(ValueError, match=r"two nodes are called twice\.conv"):
+        graph.build()
