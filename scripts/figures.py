@@ -1,0 +1,347 @@
+"""The figures that mbnas is judged by, from what the measuring scripts left in studies/published.
+
+    python scripts/figures.py            writes docs/figures.md and the README's table
+    python scripts/figures.py --check    says whether they are as the results say
+
+No figure is typed by hand: a row is made from the values in a result's file, and from nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PUBLISHED = ROOT / "studies" / "published"
+PAGE = ROOT / "docs" / "figures.md"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+OURS = "mbnas: undisturbed bursts, scaled by the reference"
+USUAL = "median of 50 runs (the usual way)"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure.
+
+    Attributes:
+        what: What was measured.
+        figure: What mbnas came to.
+        beside: The other side of the comparison, or what was to be reached.
+        headline: Whether it stands in the README.
+    """
+
+    what: str
+    figure: str
+    beside: str
+    headline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The figures of one script.
+
+    Attributes:
+        title: Of what.
+        folder: Where its results lie, under studies/published.
+        page: That shows them all.
+        command: Makes them again.
+        rows: From the folder to the machine in words and the rows.
+    """
+
+    title: str
+    folder: str
+    page: str
+    command: str
+    rows: Callable[[Path], tuple[str, list[Row]]]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    found = [(area, *area.rows(PUBLISHED / area.folder)) for area in areas() if is_there(area)]
+    wanted = {PAGE: page(found), README: in_readme(README.read_text(), found)}
+    if arguments.check:
+        stale = [path for path, text in wanted.items() if path.read_text() != text]
+        for path in stale:
+            print(f"{path.relative_to(ROOT)}: not as the results say; run scripts/figures.py")
+        return len(stale)
+    for path, text in wanted.items():
+        path.write_text(text)
+    return 0
+
+
+def is_there(area: Area) -> bool:
+    return (PUBLISHED / area.folder / area.page).is_file()
+
+
+def page(found: list[tuple[Area, str, list[Row]]]) -> str:
+    """All figures, area by area."""
+    lines = [
+        "# Figures",
+        "",
+        "What was measured, on which machine, and what stands beside it. `scripts/bench` makes the"
+        " results again, `scripts/figures.py` this page from them; no figure on it is typed by"
+        " hand. The machines were shared and noisy, so comparisons were made in one run, in turns.",
+    ]
+    for area, machine, rows in found:
+        lines += [
+            "",
+            f"## {area.title}",
+            "",
+            f"`{area.command}`, on {machine}. "
+            f"[All of it](../studies/published/{area.folder}/{area.page}).",
+            "",
+            "| what | figure | beside it |",
+            "|---|---|---|",
+            *(f"| {row.what} | {row.figure} | {row.beside} |" for row in rows),
+        ]
+    return "\n".join([*lines, ""])
+
+
+def in_readme(readme: str, found: list[tuple[Area, str, list[Row]]]) -> str:
+    """The README with the headlines between its two marks."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    lines = ["| what | mbnas | beside it |", "|---|---|---|"]
+    for area, _, rows in found:
+        lines += [
+            f"| [{row.what}](studies/published/{area.folder}/{area.page})"
+            f" | {row.figure} | {row.beside} |"
+            for row in rows
+            if row.headline
+        ]
+    return f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}"
+
+
+def latency(folder: Path) -> tuple[str, list[Row]]:
+    read = results(folder / "results.json")
+    host = read["host"]
+    machine = f"{host['cpu']}, {host['cores']} cores, ONNX Runtime {host['onnxruntime']}"
+    words = {
+        "quiet": "two processes, quiet machine",
+        "other core": "two processes, load on another core",
+        "same core": "two processes, load on the same core",
+    }
+    rows = []
+    for load, said in words.items():
+        ours, usual = (read["repeat"][load]["estimators"][name] for name in (OURS, USUAL))
+        rows.append(
+            Row(
+                f"latency of one network in {said}: 95 % quantile of the difference",
+                f"{percent(ours['p95'])}, order τ {ours['tau']:.2f}",
+                f"median of 50 runs: {percent(usual['p95'])}, τ {usual['tau']:.2f}",
+                headline=load != "other core",
+            )
+        )
+    predicted = read["predict"]
+    rows.append(
+        Row(
+            "latency predicted, after `mbnas calibrate`"
+            f" ({predicted['calibration_seconds']:.0f} s)",
+            f"mean error {percent(predicted['mean_error'])}, {percent(predicted['within_10'], 0)}"
+            " within 10 %",
+            f"two measurements differ by {percent(predicted['two_measurements_differ_mean'])}",
+            headline=True,
+        )
+    )
+    return machine, rows
+
+
+def training(folder: Path) -> tuple[str, list[Row]]:
+    read = results(folder / "results.json")
+    rows = [
+        Row(
+            f"training step, {size} network ({read[size + ' network']['macs'] / 1e6:.0f} M MACs)",
+            spread(read[size + " network"]["over the stock loop"]) + " times as fast",
+            "a stock PyTorch loop",
+            headline=size == "small",
+        )
+        for size in ("small", "middling", "large")
+    ]
+    packing = read["packing"]
+    rows.append(
+        Row(
+            "candidates an hour, two at once",
+            span(packing["candidates an hour, pack 2"]),
+            f"one at a time {span(packing['candidates an hour, pack 1'])};"
+            f" stock loop {packing['candidates an hour, stock loop']}",
+        )
+    )
+    return read["machine"], rows
+
+
+def sampler(folder: Path) -> tuple[str, list[Row]]:
+    ask = results(folder / "ask.json")
+    needed = {
+        (row["sampler"], row["share"]): row["median"] or "over 500"
+        for row in rows_of(folder / "all" / "needed.csv")
+    }
+    four = {row["share"]: row["median"] for row in rows_of(folder / "four" / "needed.csv")}
+    others = ("tpe", "nsga2", "random")
+    rows = [
+        Row(
+            f"trainings to {percent(float(share), 0)} of the best hypervolume of NAS-Bench-Macro",
+            needed["known_cost", share],
+            ", ".join(f"{name} {needed[name, share]}" for name in others),
+            headline=share == "0.98",
+        )
+        for share in ("0.95", "0.98", "0.99")
+    ]
+    rows += [
+        Row(
+            f"trainings to {percent(float(share), 0)}, four evaluated at once",
+            value,
+            f"one at a time {needed['known_cost', share]}",
+        )
+        for share, value in four.items()
+    ]
+    rows += [
+        Row(
+            f"seconds for a proposal after {row['finished']} trials",
+            f"{row['ask_seconds_median']:.2f}",
+            f"at most {row['ask_seconds_most']:.2f}; a space of {ask['points']:.0e} points",
+        )
+        for row in ask["rows"]
+    ]
+    return machine_of(ask), rows
+
+
+def stopping(folder: Path) -> tuple[str, list[Row]]:
+    read = results(folder / "stopping-known_cost.json")
+    stopped = read["summary"]["stopped"]
+    row = Row(
+        "stopping hopeless trainings of two objectives (digits)",
+        f"{percent(stopped['epochs_ratio'], 0)} of the epochs,"
+        f" {percent(stopped['hypervolume_ratio'])} of the hypervolume",
+        f"every network trained to its end; least of {stopped['searches']} searches"
+        f" {percent(stopped['hypervolume_ratio_least'])}",
+        headline=True,
+    )
+    return machine_of(read), [row]
+
+
+def survival(folder: Path) -> tuple[str, list[Row]]:
+    parts = ("driver", "workers", "ray", "postgresql", "disk", "throughput", "overhead")
+    read = {part: results(folder / f"{part}.json") for part in parts}
+    figures = {key: value for part in read.values() for key, value in part["figures"].items()}
+    kills = sum(figures[key]["kills"] for key in ("driver_fakes", "driver_real"))
+    faults = sum(sum(figures[key]["faults"].values()) for key in ("driver_fakes", "driver_real"))
+    kinds = results(folder / "fuzz.json")["kinds"].values()
+    bad = Counter[str]()
+    for kind in kinds:
+        bad.update({name: kind[name] for name in ("cases", "fault", "hang", "crash")})
+    rows = [
+        Row(
+            "searches killed with `kill -9` at random moments",
+            f"{kills} kills, {faults} trials lost, done twice or different",
+            "an unbroken search",
+            headline=True,
+        ),
+        Row(
+            "trials a second through the driver, 8 workers, SQLite",
+            f"{figures['throughput']['per_second']:.0f}",
+            "to reach: 20",
+        ),
+        Row(
+            "overhead beside trials of 10 s: local, workers, Ray",
+            ", ".join(
+                percent(figures[f"overhead_{engine}"]["share"])
+                for engine in ("local", "workers", "ray")
+            ),
+            "to reach: 5 %",
+        ),
+        Row(
+            "bad input of every kind: files, images, requests, commands",
+            f"{bad['cases']:,} cases, {bad['fault'] + bad['hang'] + bad['crash']} that were not"
+            " answered in a line",
+            "to reach: 0",
+            headline=True,
+        ),
+    ]
+    return machine_of(read["driver"]), rows
+
+
+def dashboard(folder: Path) -> tuple[str, list[Row]]:
+    read = results(folder / "dashboard.json")
+    rows = [
+        Row(
+            f"a study of {one['trials']:,} trials: the front in the browser",
+            f"{one['plot_seconds']:.1f} s",
+            f"a click {one['click_server_seconds']:.2f} s, what is new"
+            f" {one['refresh_server_seconds']:.2f} s of the server",
+            headline=one["trials"] == 10_000,
+        )
+        for one in read["rows"]
+    ]
+    return machine_of(read), rows
+
+
+def bundles(folder: Path) -> tuple[str, list[Row]]:
+    read = results(folder / "bundles.json")
+    every = read["bundles"]
+    eight = [one["int8"] for one in every if one["int8"]]
+    rows = [
+        Row(
+            f"exported file against the network, {len(every)} bundles, {read['images']:,} images",
+            f"differs by {max(one['difference'] for one in every):.1e},"
+            f" {sum(one['other_labels'] for one in every)} other labels",
+            "to reach: 1e-4, 0",
+            headline=True,
+        ),
+        Row(
+            "in 8 bits, measured before it is written",
+            f"{len(eight)} written, {len(every) - len(eight)} refused as slower",
+            "",
+        ),
+    ]
+    return f"{read['cpu']}, ONNX Runtime {read['onnxruntime']}", rows
+
+
+def areas() -> list[Area]:
+    return [
+        Area("Latency", "latency", "table.md", "scripts/bench_latency.py", latency),
+        Area("Training", "training", "table.md", "scripts/bench_training.py", training),
+        Area("Choosing networks", "sampler", "README.md", "mbnas simulate", sampler),
+        Area("Stopping", "stopping", "README.md", "scripts/bench_stopping.py", stopping),
+        Area("Survival", "survival", "survival.md", "scripts/chaos, scripts/fuzz", survival),
+        Area("Dashboard", "dashboard", "README.md", "scripts/bench_dashboard.py", dashboard),
+        Area("Bundles", "bundles", "README.md", "scripts/check_bundles.py", bundles),
+    ]
+
+
+def results(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def rows_of(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def machine_of(read: dict[str, Any]) -> str:
+    return f"{read['cpu']}, {read['cores']} cores"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def spread(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.2f} ({ratio['q10']:.2f}–{ratio['q90']:.2f})"
+
+
+def span(values: list[int]) -> str:
+    return "–".join(str(value) for value in sorted(set(values)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
