@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mbnas.engine import Engine, LocalEngine, PackedEngine, WorkersEngine
 from mbnas.measure.cores import CoreLock
-from mbnas.measure.latency import Latency
+from mbnas.measure.latency import Latency, LatencyMeter
 from mbnas.network import Architecture
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
-from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Training, no_step
+from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Trainer, Training, no_step
 
 PATIENCE_SECONDS = 60.0
 
@@ -202,3 +204,30 @@ class CoresMeter(FakeLatencyMeter):
                 mark(self.folder, "overlap", time.time_ns())
             (self.folder / f"measuring.{os.getpid()}").unlink()
         return super().measure(architectures, classes)
+
+
+def local(trainer: Trainer, meter: LatencyMeter) -> Engine:
+    return LocalEngine(trainer, meter, classes=10)
+
+
+def packed(trainer: Trainer, meter: LatencyMeter) -> Engine:
+    return PackedEngine(trainer, meter, classes=10, pack=3)
+
+
+def workers(trainer: Trainer, meter: LatencyMeter) -> Engine:
+    return WorkersEngine(trainer, meter, classes=10, pack=2)
+
+
+Make = Callable[[Trainer, LatencyMeter], Engine]
+
+
+@contextlib.contextmanager
+def opened(
+    make: Make, trainer: Trainer | None = None, meter: LatencyMeter | None = None
+) -> Iterator[Engine]:
+    with contextlib.closing(make(trainer or FakeTrainer(), meter or FakeLatencyMeter())) as engine:
+        yield engine
+
+
+def ignore(trial: int, epoch: Epoch) -> None:
+    """Hears nothing."""

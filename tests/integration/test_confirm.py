@@ -1,4 +1,4 @@
-"""Baselines and confirming, with fakes: what is kept, what goes on, what is said."""
+"""Confirming, with fakes and on real digits: what is kept, what goes on, what is said."""
 
 from __future__ import annotations
 
@@ -14,116 +14,22 @@ from typing import Any
 
 import pytest
 from helpers import ROOT, run_mbnas, tiny_space
+from integration.contests import Varied, baselines, confirm, files, searched
 from integration.studies import fake_search
 from unit.bundle.file_meter import FakeFileMeter
 
 import mbnas
-from mbnas.analysis.contenders import Contender
-from mbnas.analysis.contest import ContestObserver, _wanted
-from mbnas.analysis.contest_record import ContestRecord
-from mbnas.dashboard.shown import ShownStudies
+from mbnas.analysis.contest import ContestObserver
 from mbnas.errors import DataError, ExportError, StudyError
-from mbnas.report import front_figure
-from mbnas.report.contest_page import contest_summary
 from mbnas.search import Limit, Study, open_study
 from mbnas.testing import FakeLatencyMeter, FakeTester, FakeTrainer
 from mbnas.training.recipe import Recipe
 from mbnas.training.trainer import Assignment, Training
 
-NAMES = ("mobilenet_v2@0.35", "torchvision:mobilenet_v3_small")
-LONG = Recipe(epochs=5)
-
-
-class Varied(FakeTrainer):
-    """A trainer whose seeds matter."""
-
-    def train(self, assignment: Assignment, *rest: Any) -> Training:
-        training = super().train(assignment, *rest)
-        luck = random.Random(f"{assignment.architecture.id} {assignment.seed}").gauss(0, 0.01)
-        last = training.curve[-1]
-        final = replace(last, accuracy=last.accuracy + luck)
-        return replace(training, curve=(*training.curve[:-1], final))
-
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    return fake_search(tmp_path / "study", recipe=Recipe(epochs=3)).run(12)
-
-
-def baselines(study: Study, *names: str, **changes: Any) -> mbnas.Baselines:
-    return mbnas.baselines(
-        study, names or NAMES, trainer=FakeTrainer(), meter=FakeLatencyMeter(), **changes
-    )
-
-
-def confirm(study: Study, **changes: Any) -> mbnas.Confirmation:
-    settings: dict[str, Any] = {
-        "recipe": LONG,
-        "trainer": Varied(epochs=5),
-        "meter": FakeLatencyMeter(),
-        "tester": FakeTester,
-        "near": 2,
-        **changes,
-    }
-    return mbnas.confirm(study, **settings)
-
-
-def files(study: Study) -> dict[str, float]:
-    found = (study.folder.path / "confirm" / "trainings").glob("*.json")
-    return {file.name: file.stat().st_mtime_ns for file in found}
-
-
-def test_baselines_are_trained_and_timed_once_and_kept(study: Study) -> None:
-    trainer, meter = FakeTrainer(), FakeLatencyMeter()
-    found = mbnas.baselines(study, NAMES, trainer=trainer, meter=meter)
-    assert [one.contender.name for one in found.networks] == [
-        "mobilenet_v2 ×0.35",
-        "torchvision mobilenet_v3_small",
-    ]
-    assert len(trainer.trained) == 2
-    assert found.versus is not None
-    assert [one.name for one in found.versus.front] == [f"trial {t.number}" for t in study.front]
-    again = mbnas.baselines(study, ["mobilenet_v1@0.5"], trainer=trainer, meter=meter)
-    assert len(trainer.trained) == 3
-    assert len(again.networks) == 3
-    kept = mbnas.open_baselines(study)
-    assert kept is not None
-    assert kept.networks == again.networks
-    assert kept.versus == again.versus
-
-
-def test_a_baseline_that_is_a_trials_network_is_trained_as_the_trial_was(tmp_path: Path) -> None:
-    study = fake_search(tmp_path / "study", trainer=Varied(), recipe=Recipe(epochs=3)).run(6)
-    record = study.record
-    contest = ContestRecord(
-        recipe=record.recipe, seeds=(), rounds=1, threads=1, host="", digest=record.data.digest
-    )
-    for trial in study.front:
-        (wanted,) = _wanted(Contender.of(trial), contest, record.seed)
-        training = Varied().train(Assignment(wanted.architecture, wanted.seed), lambda _: None)
-        assert training.accuracy == trial.accuracy
-
-
-def test_a_random_search_spends_as_many_epochs(study: Study) -> None:
-    found = baselines(study, random=True)
-    assert found.random is not None
-    assert found.random.record.sampler == "random"
-    spent = sum(len(one.curve) for one in found.random.trials)
-    mine = sum(len(one.curve) for one in study.trials)
-    assert mine <= spent < mine + 3
-    assert found.versus_random is not None
-    assert {one.architecture.id for one in found.random.trials} != {
-        one.architecture.id for one in study.trials
-    }
-
-
-def test_another_machine_times_no_baselines(study: Study) -> None:
-    host = replace(study.record.host, cpu="an abacus")
-    elsewhere = Study(
-        study.folder, study.record.model_copy(update={"host": host}), study.space, study.trials
-    )
-    with pytest.raises(StudyError, match="was timed on an abacus"):
-        mbnas.baselines(elsewhere, NAMES, trainer=FakeTrainer())
+    return searched(tmp_path)
 
 
 def test_confirming_trains_front_near_front_and_baselines(study: Study) -> None:
@@ -293,43 +199,11 @@ def test_a_study_without_front_or_other_images_is_refused(study: Study) -> None:
         confirm(Study(study.folder, other, study.space, study.trials))
 
 
-def test_report_shows_confirmed_front_and_baselines(study: Study) -> None:
-    before = mbnas.write_report(study).read_text()
-    assert "confirmed front" not in before.lower()
-    baselines(study)
-    found = confirm(study, seeds=2)
-    text = mbnas.write_report(open_study(study.folder.path)).read_text()
-    assert "The confirmed front" in text
-    assert "Against baselines" in text
-    figure = front_figure(study)
-    traces = {trace.meta: trace for trace in figure.data if trace.meta}
-    assert len(traces["confirmed"].x) == len(found.front)
-    assert list(traces["baselines"].text) == [
-        "mobilenet_v2 ×0.35",
-        "torchvision mobilenet_v3_small",
-    ]
-    assert len(traces["front"].x) == len(study.front), "the brief one stays"
-
-
-def test_a_dashboard_hears_of_it(study: Study) -> None:
-    shown = ShownStudies([study.folder.path])
-    name = shown.names[0]
-    first = shown.look()[name]
-    shown._looked = -1.0
-    assert shown.look()[name] == first
-    confirm(study, seeds=2, baselines=NAMES[:1])
-    shown._looked = -1.0
-    assert shown.look()[name] > first
-    said = contest_summary(study)
-    assert "of the front" in said
-    assert "mobilenet_v2 ×0.35" in said
-
-
 KILLED = """
 import sys
 from pathlib import Path
 sys.path[:0] = ["tests"]
-from integration.test_contest import confirm, Varied
+from integration.contests import confirm, Varied
 from mbnas.search import open_study
 confirm(open_study(sys.argv[1]), seeds=2, trainer=Varied(5, seconds_per_epoch=0.02))
 """

@@ -1,0 +1,243 @@
+"""What the engines of this process keep: packs and memory, and measuring beside a training."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from engine_fakes import Make, ignore, local, opened, packed
+from helpers import some_architectures, tiny_space
+
+from mbnas.engine import (
+    Failed,
+    LocalEngine,
+    Measure,
+    Measured,
+    MeasuringProcess,
+    Train,
+    Trained,
+)
+from mbnas.measure.cores import CoreLock, usable_cores
+from mbnas.network import Architecture
+from mbnas.testing import FakeLatencyMeter, FakeTrainer
+from mbnas.training.trainer import (
+    Assignment,
+    Epoch,
+    OutOfMemoryError,
+    Training,
+)
+
+in_this_process = pytest.mark.parametrize("make", [local, packed])
+
+
+def test_one_that_meets_a_lack_of_memory_is_trained_again_alone() -> None:
+    first, second = some_architectures(tiny_space(), 2)
+    inside: list[str] = []
+    begun, refused = threading.Event(), threading.Event()
+
+    class Small(FakeTrainer):
+        """Has room for any one, and not for `second` beside another."""
+
+        def train(self, *arguments: Any) -> Training:
+            name = arguments[0].architecture.id
+            inside.append(name)
+            try:
+                if name == first.id:
+                    begun.set()
+                    assert refused.wait(60)
+                elif not refused.is_set():
+                    assert begun.wait(60)
+                    refused.set()
+                    raise OutOfMemoryError("training on cuda: no room")
+                else:
+                    assert inside == [second.id]
+                return super().train(*arguments)
+            finally:
+                inside.remove(name)
+
+    with opened(packed, Small(seconds_per_epoch=0.02)) as engine:
+        for trial, network in enumerate((first, second)):
+            engine.submit(Train(trial, Assignment(network, 0)))
+        outcomes = [engine.wait(ignore) for _ in range(2)]
+    assert [type(outcome) for outcome in outcomes] == [Trained, Trained]
+
+
+def test_one_that_has_no_room_even_alone_fails() -> None:
+    tries: list[str] = []
+
+    def fail(network: Architecture) -> None:
+        tries.append(network.id)
+        raise OutOfMemoryError("training on cuda: no room")
+
+    with opened(packed, FakeTrainer(before=fail)) as engine:
+        engine.submit(Train(0, Assignment(some_architectures(tiny_space(), 1)[0], 0)))
+        outcome = engine.wait(ignore)
+    assert isinstance(outcome, Failed)
+    assert "no room" in outcome.reason
+    assert len(tries) == 2
+
+
+def test_a_pack_is_as_large_as_the_memory() -> None:
+    some = some_architectures(tiny_space(), 4)
+    running = most = 0
+    count = threading.Lock()
+
+    class Large(FakeTrainer):
+        def memory(self, architecture: Architecture) -> float:
+            return 0.3  # of which 0.8 may be used: two fit
+
+        def train(self, *arguments: Any) -> Training:
+            nonlocal running, most
+            with count:
+                running += 1
+                most = max(most, running)
+            try:
+                return super().train(*arguments)
+            finally:
+                with count:
+                    running -= 1
+
+    with opened(packed, Large(seconds_per_epoch=0.02)) as engine:
+        for trial, network in enumerate(some):
+            engine.submit(Train(trial, Assignment(network, 0)))
+        for _ in some:
+            engine.wait(ignore)
+    assert most == 2
+
+
+def test_a_closed_pack_lays_its_trainings_down(tmp_path: Path) -> None:
+    (network,) = some_architectures(tiny_space(), 1)
+    checkpoint = tmp_path / "checkpoint"
+    begun = threading.Event()
+    engine = packed(FakeTrainer(epochs=10_000, before=lambda _: begun.set()), FakeLatencyMeter())
+    engine.submit(Train(0, Assignment(network, 0, checkpoint=checkpoint)))
+    assert begun.wait(60)
+    engine.close()
+    reached = int(checkpoint.read_text().split()[1])
+    assert reached < 10_000
+
+
+@pytest.fixture
+def beside() -> Iterator[LocalEngine]:
+    """An engine that measures really, in a process beside."""
+    engine = LocalEngine(FakeTrainer(), MeasuringProcess(threads=1, seconds=0.02), classes=10)
+    yield engine
+    engine.close()
+
+
+def test_measuring_beside_keeps_the_order_of_outcomes(beside: LocalEngine) -> None:
+    first, second, third = some_architectures(tiny_space(), 3)
+    assert beside.capacity == 2
+    beside.submit(Measure(0, first))
+    beside.submit(Measure(1, second))
+    beside.submit(Train(2, Assignment(third, 0)))
+    outcomes = [beside.wait(ignore) for _ in range(3)]
+    assert [(type(one), one.trial) for one in outcomes] == [
+        (Trained, 2),
+        (Measured, 0),
+        (Measured, 1),
+    ]
+    assert all(one.latency.latency_ms > 0 for one in outcomes if isinstance(one, Measured))
+
+
+@pytest.mark.skipif(
+    platform.system() != "Linux" or len(usable_cores()) < 2, reason="needs cores to hold"
+)
+def test_a_measuring_process_has_cores_to_itself() -> None:
+    before = usable_cores()
+    beside = MeasuringProcess(threads=1, seconds=0.02)
+    (process,) = (p for p in multiprocessing.active_children() if p.name == "mbnas-measuring")
+    beside.submit(some_architectures(tiny_space(), 1)[0], 10)
+    beside.result()
+    its_own = set(psutil.Process(process.pid).cpu_affinity())
+    assert its_own
+    assert not its_own & set(usable_cores())
+    beside.close()
+    assert usable_cores() == before
+
+
+def test_a_measuring_process_that_dies_costs_one_trial(beside: LocalEngine) -> None:
+    some = some_architectures(tiny_space(), 3)
+    beside.submit(Measure(0, some[0]))
+    assert isinstance(beside.wait(ignore), Measured)
+    (process,) = (p for p in multiprocessing.active_children() if p.name == "mbnas-measuring")
+    process.kill()
+    process.join()
+    beside.submit(Measure(1, some[1]))
+    beside.submit(Measure(2, some[2]))
+    lost = beside.wait(ignore)
+    assert isinstance(lost, Failed)
+    assert "measuring process ended" in lost.reason
+    assert isinstance(beside.wait(ignore), Measured)
+
+
+def test_a_programming_error_in_the_measuring_process_keeps_its_traceback() -> None:
+    beside = MeasuringProcess(threads=1, seconds=0.02)
+    beside.submit(None, 10)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError) as caught:
+        beside.result()
+    assert "in the measuring process:\nTraceback" in caught.value.__notes__[0]
+    beside.close()
+
+
+def test_a_measuring_process_ends_with_its_parent() -> None:
+    code = (
+        "import multiprocessing, os\n"
+        "from mbnas.engine import MeasuringProcess\n"
+        "if __name__ == '__main__':\n"
+        "    beside = MeasuringProcess(1, 0.02)\n"
+        "    print(multiprocessing.active_children()[0].pid, flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    child = int(result.stdout)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(child).wait(timeout=60)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+@in_this_process
+def test_a_training_on_the_cores_lets_measurements_in_between_its_steps(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Locks of its own: who else measures on this machine must not come in between.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    measured = threading.Event()
+
+    def measure() -> None:
+        with CoreLock().alone():
+            measured.set()
+
+    other = threading.Thread(target=measure)
+
+    class OnCores(FakeTrainer):
+        @property
+        def uses_cores(self) -> bool:
+            return True
+
+    def begin(_: Architecture) -> None:
+        other.start()
+        assert not measured.wait(0.3), "measured beside a training on the same cores"
+
+    seen: list[bool] = []
+
+    def look(trial: int, epoch: Epoch) -> None:
+        seen.append(measured.is_set())
+
+    with opened(make, OnCores(before=begin)) as engine:
+        engine.submit(Train(1, Assignment(some_architectures(tiny_space(), 1)[0], 0)))
+        engine.wait(look)
+    assert seen == [True] * 3
+    other.join()

@@ -1,0 +1,113 @@
+"""Baselines, with fakes: what is kept, what is said, and where it is seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from integration.contests import NAMES, Varied, baselines, confirm, searched
+from integration.studies import fake_search
+
+import mbnas
+from mbnas.analysis.contenders import Contender
+from mbnas.analysis.contest import _wanted
+from mbnas.analysis.contest_record import ContestRecord
+from mbnas.dashboard.shown import ShownStudies
+from mbnas.errors import StudyError
+from mbnas.report import front_figure
+from mbnas.report.contest_page import contest_summary
+from mbnas.search import Study, open_study
+from mbnas.testing import FakeLatencyMeter, FakeTrainer
+from mbnas.training.recipe import Recipe
+from mbnas.training.trainer import Assignment
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return searched(tmp_path)
+
+
+def test_baselines_are_trained_and_timed_once_and_kept(study: Study) -> None:
+    trainer, meter = FakeTrainer(), FakeLatencyMeter()
+    found = mbnas.baselines(study, NAMES, trainer=trainer, meter=meter)
+    assert [one.contender.name for one in found.networks] == [
+        "mobilenet_v2 ×0.35",
+        "torchvision mobilenet_v3_small",
+    ]
+    assert len(trainer.trained) == 2
+    assert found.versus is not None
+    assert [one.name for one in found.versus.front] == [f"trial {t.number}" for t in study.front]
+    again = mbnas.baselines(study, ["mobilenet_v1@0.5"], trainer=trainer, meter=meter)
+    assert len(trainer.trained) == 3
+    assert len(again.networks) == 3
+    kept = mbnas.open_baselines(study)
+    assert kept is not None
+    assert kept.networks == again.networks
+    assert kept.versus == again.versus
+
+
+def test_a_baseline_that_is_a_trials_network_is_trained_as_the_trial_was(tmp_path: Path) -> None:
+    study = fake_search(tmp_path / "study", trainer=Varied(), recipe=Recipe(epochs=3)).run(6)
+    record = study.record
+    contest = ContestRecord(
+        recipe=record.recipe, seeds=(), rounds=1, threads=1, host="", digest=record.data.digest
+    )
+    for trial in study.front:
+        (wanted,) = _wanted(Contender.of(trial), contest, record.seed)
+        training = Varied().train(Assignment(wanted.architecture, wanted.seed), lambda _: None)
+        assert training.accuracy == trial.accuracy
+
+
+def test_a_random_search_spends_as_many_epochs(study: Study) -> None:
+    found = baselines(study, random=True)
+    assert found.random is not None
+    assert found.random.record.sampler == "random"
+    spent = sum(len(one.curve) for one in found.random.trials)
+    mine = sum(len(one.curve) for one in study.trials)
+    assert mine <= spent < mine + 3
+    assert found.versus_random is not None
+    assert {one.architecture.id for one in found.random.trials} != {
+        one.architecture.id for one in study.trials
+    }
+
+
+def test_another_machine_times_no_baselines(study: Study) -> None:
+    host = replace(study.record.host, cpu="an abacus")
+    elsewhere = Study(
+        study.folder, study.record.model_copy(update={"host": host}), study.space, study.trials
+    )
+    with pytest.raises(StudyError, match="was timed on an abacus"):
+        mbnas.baselines(elsewhere, NAMES, trainer=FakeTrainer())
+
+
+def test_report_shows_confirmed_front_and_baselines(study: Study) -> None:
+    before = mbnas.write_report(study).read_text()
+    assert "confirmed front" not in before.lower()
+    baselines(study)
+    found = confirm(study, seeds=2)
+    text = mbnas.write_report(open_study(study.folder.path)).read_text()
+    assert "The confirmed front" in text
+    assert "Against baselines" in text
+    figure = front_figure(study)
+    traces = {trace.meta: trace for trace in figure.data if trace.meta}
+    assert len(traces["confirmed"].x) == len(found.front)
+    assert list(traces["baselines"].text) == [
+        "mobilenet_v2 ×0.35",
+        "torchvision mobilenet_v3_small",
+    ]
+    assert len(traces["front"].x) == len(study.front), "the brief one stays"
+
+
+def test_a_dashboard_hears_of_it(study: Study) -> None:
+    shown = ShownStudies([study.folder.path])
+    name = shown.names[0]
+    first = shown.look()[name]
+    shown._looked = -1.0
+    assert shown.look()[name] == first
+    confirm(study, seeds=2, baselines=NAMES[:1])
+    shown._looked = -1.0
+    assert shown.look()[name] > first
+    said = contest_summary(study)
+    assert "of the front" in said
+    assert "mobilenet_v2 ×0.35" in said
