@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 
 from mbnas.analysis.confirm import open_confirmation
@@ -149,46 +151,40 @@ def write_bundle(
         DataError: images cannot be read.
         MeasureError: the network cannot be timed.
     """
-    architecture, resolution = network.architecture, network.architecture.resolution
-    graph = architecture.lower(len(network.classes))
+    resolution = network.architecture.resolution
+    graph = network.architecture.lower(len(network.classes))
     content = to_onnx(graph, network.weights, metadata(network, images.normalisation))
-    validation = images.part("validation")
-    expected = torch_logits(network, batches(validation, resolution, COMPARED_IMAGES))
-    computed = onnx_logits(content, batches(validation, resolution))
-    chosen = spread(len(validation), COMPARED_IMAGES)
-    largest = _difference(network, expected, computed[chosen], "ONNX Runtime")
-    accuracies = _checked_accuracies(network, content, images, validation, computed)
-    accuracy = accuracies["validation"]
-    timed = _timed(content, images, validation, resolution, max_drop if int8 else None, meter)
+    ran = _run(network, content, images)
+    accuracies = _checked_accuracies(network, content, images, ran)
+    limit = max_drop if int8 else None
+    timed = _timed(content, images, ran.validation, resolution, limit, meter)
     note = latency_note(network.latency, timed.latency)
-    counts = confusion_matrix(
-        validation.labels.numpy(), computed.argmax(axis=1), len(network.classes)
-    )
-    texts = {
-        "architecture.json": architecture.to_json(),
-        "model.py": network_text(graph, network.classes, about(network, images.normalisation)),
-        "infer.py": INFER.read_text(encoding="utf-8"),
-    }
-    binaries = {
+    counts = confusion_matrix(ran.labels, ran.logits.argmax(axis=1), len(network.classes))
+    files = {
         "model.onnx": content,
         "weights.safetensors": save_tensors(dict(network.weights)),
         "confusion.png": confusion_picture(counts, network.classes),
+        "architecture.json": network.architecture.to_json().encode(),
+        "model.py": network_text(
+            graph, network.classes, about(network, images.normalisation)
+        ).encode(),
+        "infer.py": INFER.read_bytes(),
     }
     if timed.int8 is not None and timed.left_out is None:
-        binaries["model.int8.onnx"] = timed.int8.content
+        files["model.int8.onnx"] = timed.int8.content
     with aside(folder) as fresh:
-        for name, held in binaries.items():
+        for name, held in files.items():
             (fresh / name).write_bytes(held)
-        for name, text in texts.items():
-            (fresh / name).write_text(text, encoding="utf-8")
-        loaded = model_logits(fresh, batches(validation, resolution, COMPARED_IMAGES))
-        largest = max(largest, _difference(network, expected, loaded, "model.py"))
-        some = spread(len(validation), INFERRED_IMAGES)
-        pixels = validation.at(network.decoded_resolution)[torch.from_numpy(some)]
-        infer_check(fresh, pixels.numpy(), computed[some], network.classes)
-        mistakes = confusions(counts, network.classes)
-        found = Findings(accuracy, largest, len(expected), timed, note, mistakes)
-        (fresh / "CARD.md").write_text(card(network, found), encoding="utf-8")
+        largest = max(ran.difference, _check_written(fresh, network, ran))
+        found = Findings(
+            accuracies["validation"],
+            largest,
+            len(ran.expected),
+            timed,
+            note,
+            confusions(counts, network.classes),
+        )
+        (fresh / "CARD.md").write_bytes(card(network, found).encode())
     if timed.left_out is not None:
         raise ExportError(
             f"{network.place}: model.int8.onnx is left out, {timed.left_out}; the bundle without"
@@ -197,7 +193,7 @@ def write_bundle(
     return Bundle(
         folder=folder,
         trial=network.trial,
-        accuracy=accuracy,
+        accuracy=accuracies["validation"],
         test_accuracy=accuracies.get("test"),
         difference=largest,
         recorded=network.latency,
@@ -205,6 +201,47 @@ def write_bundle(
         latency_note=note,
         int8=timed.int8,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """What the network and its ONNX file compute on the validation part.
+
+    Attributes:
+        validation: The part.
+        expected: Of the network, on up to `COMPARED_IMAGES` images spread over it.
+        logits: Of the file, on all of it.
+        difference: Between them, where both are known.
+    """
+
+    validation: ImageTensors
+    expected: Logits
+    logits: Logits
+    difference: float
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        return self.validation.labels.numpy()
+
+
+def _run(network: TrainedNetwork, content: bytes, images: StudyImages) -> _Ran:
+    """Runs the file beside the network, with which it must agree."""
+    validation, resolution = images.part("validation"), network.architecture.resolution
+    expected = torch_logits(network, batches(validation, resolution, COMPARED_IMAGES))
+    logits = onnx_logits(content, batches(validation, resolution))
+    compared = logits[spread(len(validation), COMPARED_IMAGES)]
+    largest = _difference(network, expected, compared, "ONNX Runtime")
+    return _Ran(validation, expected, logits, largest)
+
+
+def _check_written(fresh: Path, network: TrainedNetwork, ran: _Ran) -> float:
+    """Runs model.py and infer.py as they lie there; gives model.py's difference."""
+    batches_ = batches(ran.validation, network.architecture.resolution, COMPARED_IMAGES)
+    largest = _difference(network, ran.expected, model_logits(fresh, batches_), "model.py")
+    some = spread(len(ran.validation), INFERRED_IMAGES)
+    pixels = ran.validation.at(network.decoded_resolution)[torch.from_numpy(some)]
+    infer_check(fresh, pixels.numpy(), ran.logits[some], network.classes)
+    return largest
 
 
 def _difference(network: TrainedNetwork, expected: Logits, computed: Logits, what: str) -> float:
@@ -222,13 +259,12 @@ def _checked_accuracies(
     network: TrainedNetwork,
     content: bytes,
     images: StudyImages,
-    validation: ImageTensors,
-    computed: Logits,
+    ran: _Ran,
 ) -> dict[PartName, float]:
     """The file's accuracy on every part for which one is recorded, with which it agrees."""
     found: dict[PartName, float] = {}
     for name, recorded in network.accuracies.items():
-        part, logits = validation, computed
+        part, logits = ran.validation, ran.logits
         if name != "validation":
             part = images.part(name)
             logits = onnx_logits(content, batches(part, network.architecture.resolution))
