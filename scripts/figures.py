@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from choices_page import effects, three
+
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT / "studies" / "published"
 PAGE = ROOT / "docs" / "figures.md"
@@ -80,7 +82,7 @@ def main() -> int:
 
 
 def is_there(area: Area) -> bool:
-    return (PUBLISHED / area.folder / area.page).is_file()
+    return any((PUBLISHED / area.folder).glob("*.json"))
 
 
 def page(found: list[tuple[Area, str, list[Row]]]) -> str:
@@ -120,6 +122,51 @@ def in_readme(readme: str, found: list[tuple[Area, str, list[Row]]]) -> str:
             if row.headline
         ]
     return f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}"
+
+
+def confirmed(folder: Path) -> tuple[str, list[Row]]:
+    read = results(folder / "confirmed.json")
+    versus = read["versus"]
+    rows = []
+    for one in versus["against"]:
+        name, ratio = one["baseline"]["name"], one["ratio"]
+        faster = "nothing is as accurate"
+        if ratio is not None:
+            faster = f"{ratio['value']:.2f} times as fast ({ends(ratio, 1, '.2f')})"
+        gain = one["gain"]
+        better = "nothing is as fast"
+        if gain is not None:
+            better = f"{100 * gain['value']:+.1f} points ({ends(gain, 100, '.1f')}) at its latency"
+        what = f"front of CIFAR-10 at the accuracy of {name}, trained alike"
+        rows.append(Row(what, faster, better, headline=True))
+    difference, theirs = versus["difference"], versus["baselines_hypervolume"]
+    rows.append(
+        Row(
+            "its hypervolume over that of the baselines' front",
+            f"{difference['value'] / theirs:+.1%} ({ends(difference, 1 / theirs, '+.1%')})",
+            f"{len(read['seeds'])} seeds each, test images that nothing had seen",
+        )
+    )
+    return read["machine"], rows
+
+
+def ends(interval: dict[str, float], times: float, form: str) -> str:
+    return f"95 %: {interval['low'] * times:{form}} to {interval['high'] * times:{form}}"
+
+
+def choices(folder: Path) -> tuple[str, list[Row]]:
+    read = results(folder / "choices.json")
+    rows = [
+        Row(
+            f"`{one.option}` in place of `{one.against}`, {one.networks} pairs",
+            f"{three(one.points, '+.2f')} points of accuracy",
+            f"{three(one.slower, '+.0%')} latency; {three(one.beyond, '+.2f')} points beyond what"
+            " that time buys",
+        )
+        for found in effects(read["rows"]).values()
+        for one in found
+    ]
+    return machine_of(read["machine"]), rows
 
 
 def latency(folder: Path) -> tuple[str, list[Row]]:
@@ -307,7 +354,9 @@ def bundles(folder: Path) -> tuple[str, list[Row]]:
 
 
 def areas() -> list[Area]:
+    cifar = "scripts/study_cifar10 folder:cifar10.zip"
     return [
+        Area("A front beside published networks", "cifar10/short", "README.md", cifar, confirmed),
         Area("Latency", "latency", "table.md", "scripts/bench_latency.py", latency),
         Area("Training", "training", "table.md", "scripts/bench_training.py", training),
         Area("Choosing networks", "sampler", "README.md", "mbnas simulate", sampler),
@@ -315,6 +364,13 @@ def areas() -> list[Area]:
         Area("Survival", "survival", "survival.md", "scripts/chaos, scripts/fuzz", survival),
         Area("Dashboard", "dashboard", "README.md", "scripts/bench_dashboard.py", dashboard),
         Area("Bundles", "bundles", "README.md", "scripts/check_bundles.py", bundles),
+        Area(
+            "What each choice brings",
+            "choices",
+            "README.md",
+            "scripts/study_choices folder:cifar10.zip",
+            choices,
+        ),
     ]
 
 

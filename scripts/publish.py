@@ -42,7 +42,7 @@ def main() -> None:
     for name in ("front.csv", "trials.csv"):
         (out / name).write_bytes(report.with_name(name).read_bytes())
     (out / "space.toml").write_text(study.space.toml)
-    (out / "confirmed.json").write_text(json.dumps(as_json(found), indent=1) + "\n")
+    (out / "confirmed.json").write_text(json.dumps(as_json(study, found), indent=1) + "\n")
     for one in found.front:
         network = one.contested.contender.network
         if isinstance(network, Architecture):
@@ -54,9 +54,11 @@ def main() -> None:
     print(f"published: {out}")
 
 
-def as_json(found: Confirmation) -> dict[str, Any]:
+def as_json(study: Study, found: Confirmation) -> dict[str, Any]:
     """Every figure of a confirmation."""
+    host = study.record.host
     return {
+        "machine": f"{host.cpu}, {host.cores} cores, ONNX Runtime {host.onnxruntime}",
         "recipe": asdict(found.recipe),
         "seeds": found.seeds,
         "deviation_between_seeds": found.deviation,
