@@ -210,7 +210,7 @@ def training(folder: Path) -> tuple[str, list[Row]]:
             f"training step, {size} network ({read[size + ' network']['macs'] / 1e6:.0f} M MACs)",
             spread(read[size + " network"]["over the stock loop"]) + " times as fast",
             "a stock PyTorch loop",
-            headline=size == "small",
+            headline=True,
         )
         for size in ("small", "middling", "large")
     ]
@@ -233,7 +233,12 @@ def sampler(folder: Path) -> tuple[str, list[Row]]:
         for row in rows_of(folder / "all" / "needed.csv")
     }
     four = {row["share"]: row["median"] for row in rows_of(folder / "four" / "needed.csv")}
-    others = ("tpe", "nsga2", "random")
+    needed |= {
+        (row["sampler"], row["share"]): row["median"] or "over 120"
+        for row in rows_of(folder / "gp" / "needed.csv")
+        if row["sampler"] == "gp"
+    }
+    others = ("gp", "tpe", "nsga2", "random")
     rows = [
         Row(
             f"trainings to {percent(float(share), 0)} of the best hypervolume of NAS-Bench-Macro",

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT
-from PIL import Image
-from sklearn.datasets import load_digits
 
 from mbnas.cli import _parser
 from mbnas.space import read_space
@@ -86,8 +84,6 @@ def test_the_commands_are_understood(page: Path) -> None:
 
 def test_the_steps_of_the_first_page_are_taken_to_the_letter(tmp_path: Path) -> None:
     _, steps, use = blocks(ROOT / "docs" / "start.md", "sh")
-    pixels = load_digits().images[7] * 15.9
-    Image.fromarray(pixels.astype("uint8")).save(tmp_path / "seven.png")
     for command in commands(steps + use):
         run_program(command, tmp_path)
 
