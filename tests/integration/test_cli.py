@@ -160,5 +160,7 @@ def test_each_verbs_help_teaches_by_an_example(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_is_in_the_readme(verb: str) -> None:
+def test_each_verb_is_in_the_readme_and_on_a_page(verb: str) -> None:
     assert f"mbnas {verb}" in (ROOT / "README.md").read_text()
+    pages = (ROOT / "docs").glob("*.md")
+    assert any(f"mbnas {verb}" in page.read_text() for page in pages)
