@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from mbnas.report.words import amount
 from mbnas.search import Study
 
 ROOT = Path(__file__).resolve().parent.parent
-WINDOW = "1180,1150"
+WINDOW = "1180,1080"
 
 
 def main() -> None:
@@ -47,11 +48,20 @@ def main() -> None:
         network = one.contested.contender.network
         if isinstance(network, Architecture):
             (out / f"{one.name.replace(' ', '-')}.json").write_text(network.to_json() + "\n")
-    subprocess.run(
-        [ROOT / "scripts" / "picture", report, out / "report.png", WINDOW], check=True, cwd=ROOT
-    )
+    picture(study, report, out / "report.png")
     (out / "README.md").write_text(page(study, found, arguments.command))
     print(f"published: {out}")
+
+
+def picture(study: Study, report: Path, out: Path) -> None:
+    """The report's first screen, without the place where the images lie on this machine."""
+    kind, _, place = study.record.data.spec.partition(":")
+    shown = f"{kind}:{Path(place).name}" if place else kind
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / report.name
+        copy.write_text(report.read_text().replace(study.record.data.spec, shown))
+        command = [ROOT / "scripts" / "picture", copy, out, WINDOW]
+        subprocess.run(command, check=True, cwd=ROOT)
 
 
 def as_json(study: Study, found: Confirmation) -> dict[str, Any]:
