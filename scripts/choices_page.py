@@ -181,28 +181,32 @@ def three(values: tuple[float, float, float], form: str) -> str:
 
 def said(one: Effect) -> str:
     """In words, and no more than the intervals allow."""
-    value, low, high = one.points
-    if low > 0:
-        gain = f"more accurate by {value:.1f} points"
-    elif high < 0:
-        gain = f"less accurate by {-value:.1f} points"
-    else:
-        gain = "no certain difference in accuracy"
-    slower, least, most = one.slower
-    if least > 0:
-        price = f"{slower:.0%} slower"
-    elif most < 0:
-        price = f"{-slower:.0%} faster"
-    else:
-        price = "no certain difference in latency"
-    _, low, high = one.beyond
-    if low > 0:
-        worth = "worth more than a larger network of its latency"
-    elif high < 0:
-        worth = "worth less than a larger network of its latency"
-    else:
-        worth = "no certain difference from a larger network of its latency"
-    return f"`{one.option}`: {gain}, {price}; {worth}."
+    gain, price = one.points[0], one.slower[0]
+    accuracy = by_sign(
+        one.points,
+        f"more accurate by {gain:.1f} points",
+        f"less accurate by {-gain:.1f} points",
+        "no certain difference in accuracy",
+    )
+    latency = by_sign(
+        one.slower,
+        f"{price:.0%} slower",
+        f"{-price:.0%} faster",
+        "no certain difference in latency",
+    )
+    worth = by_sign(
+        one.beyond,
+        "worth more than a larger network of its latency",
+        "worth less than a larger network of its latency",
+        "no certain difference from a larger network of its latency",
+    )
+    return f"`{one.option}`: {accuracy}, {latency}; {worth}."
+
+
+def by_sign(values: tuple[float, float, float], above: str, below: str, neither: str) -> str:
+    """By the side of 0 on which the whole interval lies."""
+    _, low, high = values
+    return above if low > 0 else below if high < 0 else neither
 
 
 def draw(every: dict[str, list[Effect]], out: Path) -> None:

@@ -33,10 +33,6 @@ PATIENCE_SECONDS = 60.0
 Opened = Callable[..., RayEngine]
 
 
-def ignore(trial: int, epoch: Epoch) -> None:
-    """Hears nothing."""
-
-
 def network(seed: int = 0) -> Architecture:
     (found,) = some_architectures(tiny_space(), 1, seed)
     return found

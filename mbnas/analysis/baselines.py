@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from mbnas.analysis.contenders import USUAL, baseline
 from mbnas.analysis.contest import (
     TIMED,
-    Contest,
     Contested,
     ContestObserver,
+    contest_of_study,
     contested,
     interval_error,
 )
-from mbnas.analysis.contest_record import RECORD_FILE, ContestRecord
+from mbnas.analysis.contest_record import RECORD_FILE
 from mbnas.analysis.study_data import study_data
 from mbnas.analysis.uncertainty import Draws, accuracy_draws, cost_draws
 from mbnas.analysis.versus import Standing, Versus, versus
-from mbnas.engine import make_trainer
 from mbnas.errors import StudyError
 from mbnas.measure.host import this_host
 from mbnas.measure.latency import AnyMeter, OrtLatencyMeter
@@ -92,28 +91,21 @@ def baselines(
     resolution = study.space.resolutions[-1]
     contenders = [baseline(text, resolution) for text in networks]
     images = study_data(study, data)
-    contest = Contest(
-        folder=study.folder.path / FOLDER,
-        record=ContestRecord(
-            recipe=record.recipe,
-            seeds=(),
-            rounds=1,
-            threads=record.threads,
-            host=record.host.fingerprint,
-            digest=record.data.digest,
-        ),
-        study_seed=record.seed,
-        classes=len(record.data.classes),
-        trainer=lambda: (
-            trainer
-            or make_trainer(images, resolution, record.recipe, device, observer.images_decoded)
-        ),
+    contest_of_study(
+        study,
+        FOLDER,
+        images,
+        recipe=record.recipe,
+        seeds=(),
+        rounds=1,
+        host=record.host.fingerprint,
+        trainer=trainer,
         meter=meter,
+        device=device,
         keep_weights=False,
         pack=pack,
         observer=observer,
-    )
-    contest.run(contenders)
+    ).run(contenders)
     if random:
         goals = record.goals
         Search(

@@ -12,13 +12,12 @@ from safetensors.numpy import load_file
 from mbnas.analysis.baselines import FOLDER as BASELINES_FOLDER
 from mbnas.analysis.confirmation import Confirmation, confirmation
 from mbnas.analysis.contenders import Contender, baseline
-from mbnas.analysis.contest import Contest, Contested, ContestObserver, contested
+from mbnas.analysis.contest import Contested, ContestObserver, contest_of_study, contested
 from mbnas.analysis.contest_record import RECORD_FILE, ContestRecord
 from mbnas.analysis.records import read_file
 from mbnas.analysis.study_data import study_data
 from mbnas.analysis.test_part import Tester, TorchTester, open_test_part, test_results
 from mbnas.data import Dataset
-from mbnas.engine import make_trainer
 from mbnas.errors import StudyError
 from mbnas.measure.host import this_host
 from mbnas.measure.latency import FileMeter, OrtLatencyMeter
@@ -82,28 +81,23 @@ def confirm(
         raise StudyError(f"{study.folder.path}: has no front yet; let the search finish a trial")
     if seeds < 1 or near < 0:
         raise StudyError(f"seeds = {seeds}, near = {near}: must be at least 1 and 0")
-    record, resolution = study.record, study.space.resolutions[-1]
+    record = study.record
     if not record.data.sizes["test"]:
         raise StudyError(f"{study.folder.path}: its images have no test part")
     images = study_data(study, data)
     recipe = recipe or record.recipe.with_epochs(FULL * record.recipe.epochs)
     meter = meter or OrtLatencyMeter(record.threads)
-    contest = Contest(
-        folder=study.folder.path / FOLDER,
-        record=ContestRecord(
-            recipe=recipe,
-            seeds=tuple(range(seeds)),
-            rounds=ROUNDS,
-            threads=meter.threads,
-            host=this_host(meter.threads).fingerprint,
-            digest=record.data.digest,
-        ),
-        study_seed=record.seed,
-        classes=len(record.data.classes),
-        trainer=lambda: (
-            trainer or make_trainer(images, resolution, recipe, device, observer.images_decoded)
-        ),
+    contest = contest_of_study(
+        study,
+        FOLDER,
+        images,
+        recipe=recipe,
+        seeds=range(seeds),
+        rounds=ROUNDS,
+        host=this_host(meter.threads).fingerprint,
+        trainer=trainer,
         meter=meter,
+        device=device,
         keep_weights=True,
         pack=pack,
         observer=observer,

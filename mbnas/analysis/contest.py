@@ -21,10 +21,13 @@ from mbnas.analysis.contest_record import (
 )
 from mbnas.analysis.records import read_file, write_file
 from mbnas.analysis.trainings import Done, Trainings, Wanted
-from mbnas.engine import make_engine
+from mbnas.data import Dataset
+from mbnas.engine import make_engine, make_trainer
 from mbnas.measure.latency import FileMeter, Latency, OrtLatencyMeter
 from mbnas.network import Architecture, Costs
+from mbnas.search import Study
 from mbnas.search.samplers import derived_seed
+from mbnas.training.recipe import Recipe
 from mbnas.training.trainer import Epoch, Trainer
 
 TIMED = ("latency_ms", "p90_ms")
@@ -188,6 +191,46 @@ class Contest:
             for one, latency in zip(lacking, found, strict=True):
                 known[one.id] = (*known.get(one.id, ()), latency)
             write_file(self.folder / LATENCIES_FILE, Latencies(rounds=known))
+
+
+def contest_of_study(
+    study: Study,
+    name: str,
+    images: Dataset,
+    *,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    rounds: int,
+    host: str,
+    trainer: Trainer | None,
+    meter: FileMeter,
+    device: str | None,
+    keep_weights: bool,
+    pack: int | None,
+    observer: ContestObserver,
+) -> Contest:
+    """A contest in a folder of the study's, on its images at its largest resolution."""
+    record, resolution = study.record, study.space.resolutions[-1]
+    return Contest(
+        folder=study.folder.path / name,
+        record=ContestRecord(
+            recipe=recipe,
+            seeds=tuple(seeds),
+            rounds=rounds,
+            threads=meter.threads,
+            host=host,
+            digest=record.data.digest,
+        ),
+        study_seed=record.seed,
+        classes=len(record.data.classes),
+        trainer=lambda: (
+            trainer or make_trainer(images, resolution, recipe, device, observer.images_decoded)
+        ),
+        meter=meter,
+        keep_weights=keep_weights,
+        pack=pack,
+        observer=observer,
+    )
 
 
 def interval_error(latency: Latency) -> float:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from engine_fakes import ignore
 from helpers import some_architectures, stripes, tiny_space
-from ray_fakes import Broken, Held, Opened, ignore, network, ray, wait_for
+from ray_fakes import Broken, Held, Opened, network, ray, wait_for
 
 from mbnas.engine import Failed, LaidDown, Measure, Measured, Train, Trained
 from mbnas.errors import BuildError, MeasureError

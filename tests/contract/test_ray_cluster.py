@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from engine_fakes import ignore
 from helpers import ROOT, some_architectures, tiny_space
-from ray_fakes import Broken, Held, Opened, ignore, network, ray, wait_for
+from ray_fakes import Broken, Held, Opened, network, ray, wait_for
 
 from mbnas.engine import Failed, Measure, Train, Trained
 from mbnas.engine.on_ray import RayMeter, connect

@@ -30,12 +30,13 @@ def blocks(page: Path, *languages: str) -> list[str]:
     return [text for language, text in found if language in languages]
 
 
-def run_program(command: list[str], folder: Path) -> None:
+def assert_runs(command: list[str], folder: Path) -> str:
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     result = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def commands(text: str) -> list[list[str]]:
@@ -52,7 +53,7 @@ def test_every_block_is_of_a_kind_that_is_tried_or_a_picture(page: Path) -> None
 
 def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
     (program,) = blocks(README, "python")
-    run_program([sys.executable, "-c", program], tmp_path)
+    assert_runs([sys.executable, "-c", program], tmp_path)
     assert (tmp_path / "studies" / "bundle" / "model.onnx").is_file()
     assert (tmp_path / "studies" / "digits" / "report.html").is_file()
 
@@ -60,7 +61,7 @@ def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_the_python_examples_of_the_docs_run(page: Path, tmp_path: Path) -> None:
     for program in blocks(page, "python"):
-        run_program([sys.executable, "-c", program], tmp_path)
+        assert_runs([sys.executable, "-c", program], tmp_path)
 
 
 @every_page
@@ -84,8 +85,10 @@ def test_the_commands_are_understood(page: Path) -> None:
 
 def test_the_steps_of_the_first_page_are_taken_to_the_letter(tmp_path: Path) -> None:
     _, steps, use = blocks(ROOT / "docs" / "start.md", "sh")
-    for command in commands(steps + use):
-        run_program(command, tmp_path)
+    said = [assert_runs(command, tmp_path) for command in commands(steps + use)]
+    assert said[-1].startswith("seven.png")
+    assert (tmp_path / "studies" / "digits" / "report.html").is_file()
+    assert (tmp_path / "bundle" / "model.onnx").is_file()
 
 
 @every_page
