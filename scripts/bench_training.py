@@ -3,13 +3,13 @@
     .venv/bin/python scripts/bench_training.py --data cifar10.zip --out studies/published/training
     .venv/bin/python scripts/bench_training.py --short
 
-The stock loop is what one finds in most repositories: a DataLoader with two workers, PIL images and
-torchvision's transforms, maps in NCHW, an optimiser that is not fused, `loss.item()` at every step;
-in float32 on a CPU, with autocast on a GPU. The bare loop is forward, backward and step on one
-resident random batch in channels-last memory, in the same precision and with the same memory kept
-(and, told apart, without); on a GPU captured as a CUDA graph. Rounds of all three are
-interleaved. The standard library, numpy, torch and Pillow suffice; where torchvision is missing,
-its transforms are done by hand.
+The stock loop is what one finds in most repositories: a DataLoader with two workers, eight
+beside a GPU, PIL images and torchvision's transforms, maps in NCHW, an optimiser that is not
+fused, `loss.item()` at every step; in float32 on a CPU, with autocast on a GPU. The bare loop is
+forward, backward and step on one resident random batch in channels-last memory, in the same
+precision and with the same memory kept (and, told apart, without); on a GPU captured as a CUDA
+graph. Rounds of all three are interleaved. The standard library, numpy, torch and Pillow suffice;
+where torchvision is missing, its transforms are done by hand.
 """
 
 from __future__ import annotations
@@ -32,14 +32,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bare_loop import Bare, synchronize  # noqa: E402
 from stock_loop import CLASSES, Part, Stock, read_images, torchvision_transform  # noqa: E402
 
-from mbnas.model import build  # noqa: E402
 from mbnas.network import Architecture, costs  # noqa: E402
 from mbnas.space import load_space  # noqa: E402
 from mbnas.training.recipe import Recipe  # noqa: E402
@@ -49,7 +48,7 @@ from mbnas.training.trainer import Assignment, Epoch  # noqa: E402
 
 SPACE = load_space(str(ROOT / "search_spaces" / "cifar_mobile.toml"))
 QUANTILES = (0.15, 0.5, 0.85)
-PACKS = (1, 2, 4, 8, 16)
+NAMES = ("small", "middling", "large")
 
 
 def networks() -> list[Architecture]:
@@ -60,51 +59,7 @@ def networks() -> list[Architecture]:
     return [some[round(share * (len(some) - 1))] for share in QUANTILES]
 
 
-# ---------------------------------------------------------------- bare and ours
-
-
-class Bare:
-    """Forward, backward and step on one random batch."""
-
-    def __init__(self, architecture: Architecture, size: int, device: str) -> None:
-        self.device = device
-        resolution = architecture.resolution
-        self.network = build(architecture, CLASSES).to(device)
-        self.network.to(memory_format=torch.channels_last)
-        images = torch.randn(size, 3, resolution, resolution, device=device)
-        self.images = images.to(memory_format=torch.channels_last)
-        self.labels = torch.randint(0, CLASSES, (size,), device=device)
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(), lr=1e-4, momentum=0.9, nesterov=True, fused=True
-        )
-        self.graph = self._captured() if device != "cpu" else None
-
-    def run(self, steps: int) -> float:
-        """So many steps; seconds."""
-        synchronize(self.device)
-        start = time.perf_counter()
-        for _ in range(steps):
-            self.graph.replay() if self.graph is not None else self._step()
-        synchronize(self.device)
-        return time.perf_counter() - start
-
-    def _step(self) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu"):
-            loss = F.cross_entropy(self.network(self.images), self.labels)
-        loss.backward()
-        self.optimizer.step()
-
-    def _captured(self) -> torch.cuda.CUDAGraph:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(3):
-                self._step()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=stream):
-                self._step()
-        return graph
+# ---------------------------------------------------------------- speed and accuracy
 
 
 def ours_epoch(run: TrainingRun, draws: torch.Generator, device: str) -> float:
@@ -117,11 +72,6 @@ def ours_epoch(run: TrainingRun, draws: torch.Generator, device: str) -> float:
         run.steps.advance()
     float(run.steps.epoch_loss())
     return time.perf_counter() - start
-
-
-def synchronize(device: str) -> None:
-    if device != "cpu":
-        torch.cuda.synchronize()
 
 
 def speed(
@@ -187,14 +137,14 @@ def accuracies(
     }
 
 
-def packing(
-    train: Part, held_out: Part, count: int, epochs: int, device: str, packs: Sequence[int]
-) -> dict[str, Any]:
+def packing(train: Part, held_out: Part, count: int, epochs: int, device: str) -> dict[str, Any]:
     """Candidates an hour, trained one at a time and several at once, in turns."""
+    on_gpu = device != "cpu"
+    packs, passes = ((16, 1, 4), 2) if on_gpu else ((1, 2, 1, 2), 1)
     rng = random.Random(2)
     some = [SPACE.architecture(SPACE.sample(rng)) for _ in range(count)]
     trainer = make_trainer(train, held_out, Recipe(epochs=epochs), device)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"candidates": count, "epochs": epochs}
     first: list[float] = []
     for pack in packs:
         sharing = trainer.among(pack)
@@ -202,26 +152,37 @@ def packing(
         def work(one: Architecture, sharing: TorchTrainer = sharing) -> float:
             return sharing.train(Assignment(one, 0), ignore).accuracy
 
-        start = time.perf_counter()
+        # The second time the libraries have been set up for these networks, by these threads.
         with ThreadPoolExecutor(pack) as pool:
-            accuracy = list(pool.map(work, some))
-        rate = round(3600 * count / (time.perf_counter() - start))
-        found.setdefault(f"candidates an hour, pack {pack}", []).append(rate)
+            for _ in range(passes):
+                start = time.perf_counter()
+                accuracy = list(pool.map(work, some))
+                rate = round(3600 * count / (time.perf_counter() - start))
+                found.setdefault(f"candidates an hour, pack {pack}", []).append(rate)
         first = first or accuracy
         found[f"largest difference in accuracy, pack {pack}"] = round(
             max(abs(one - other) for one, other in zip(accuracy, first, strict=True)), 4
         )
-    stock_seconds = 0.0
-    for one in some[:4]:
+    found["candidates an hour, stock loop"] = round(
+        3600 / stock_seconds(some[:3], train, held_out, epochs, device)
+    )
+    return found
+
+
+def stock_seconds(
+    some: Sequence[Architecture], train: Part, held_out: Part, epochs: int, device: str
+) -> float:
+    """What the stock loop takes for one of these: its first epoch, and the others like a second."""
+    took = 0.0
+    for one in some:
         stock = Stock(one, train, held_out, Recipe(epochs=epochs), device)
-        start = time.perf_counter()
         stock.begin(0)
-        for _ in range(epochs):
+        for count in (1, epochs - 1)[:epochs]:
+            start = time.perf_counter()
             stock.epoch()
             stock.accuracy()
-        stock_seconds += time.perf_counter() - start
-    found["candidates an hour, stock loop"] = round(3600 * 4 / stock_seconds)
-    return found
+            took += count * (time.perf_counter() - start)
+    return took / len(some)
 
 
 def make_trainer(train: Part, held_out: Part, recipe: Recipe, device: str) -> TorchTrainer:
@@ -304,7 +265,12 @@ def commit() -> str:
     return found.stdout.strip()
 
 
-def measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(
+    arguments: argparse.Namespace,
+    say: Callable[[str], None],
+    keep: Callable[[dict[str, Any]], None],
+) -> None:
+    """Everything asked for, in groups; `keep` has all figures so far after each."""
     device, short = arguments.device, arguments.short
     on_gpu = device != "cpu"
     images = (20_000, 5_000) if on_gpu else (1_024, 512) if short else (1_536, 768)
@@ -316,29 +282,32 @@ def measure(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict[s
         "images": f"{images[0]} of {'CIFAR-10' if arguments.data else 'blurred noise'}",
         "stock transforms": "torchvision" if has_torchvision() else "the same by hand, on PIL",
     }
-    for number, architecture in enumerate(networks() if "speed" in arguments.parts else []):
-        name = ("small", "middling", "large")[number]
-        say(f"speed of the {name} network")
-        rounds = 2 if short else 4
-        found = speed(architecture, train, held_out, rounds, device)
-        results[f"{name} network"] = found
-        if "accuracy" in arguments.parts:
-            say(f"accuracy of the {name} network")
-            seeds, epochs = (2, 2) if short else (3, 3)
-            found |= accuracies(architecture, train, held_out, seeds, epochs, device)
     if "packing" in arguments.parts:
         say("packing")
-        packs = PACKS if on_gpu else (1, 2, 1, 2)
-        count, epochs = (16, 2) if on_gpu else (4, 1) if short else (6, 1)
-        results["packing"] = packing(train, held_out, count, epochs, device, packs)
-    if "memory" in arguments.parts and arguments.data is not None:
+        count, epochs = (12, 4) if on_gpu else (4, 1) if short else (6, 1)
+        results["packing"] = packing(train, held_out, count, epochs, device)
+        keep(results)
+    for name, architecture in zip(NAMES, networks(), strict=True):
+        if "speed" in arguments.parts:
+            say(f"speed of the {name} network")
+            rounds = 2 if short else 4
+            found = speed(architecture, train, held_out, rounds, device)
+            results.setdefault(f"{name} network", {}).update(found)
+            keep(results)
+        if "accuracy" in arguments.parts:
+            say(f"accuracy of the {name} network")
+            seeds, epochs = (2, 2) if short else (3, 2) if on_gpu else (3, 3)
+            found = accuracies(architecture, train, held_out, seeds, epochs, device)
+            results.setdefault(f"{name} network", {}).update(found)
+            keep(results)
+    if "memory" in arguments.parts and arguments.data is not None and not on_gpu:
         say("memory")
         results["memory"] = memory(arguments.data.resolve())
     if on_gpu:
         results["peak GPU memory, GB"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     results["peak memory of this process, GB"] = round(peak, 2)
-    return results
+    keep(results)
 
 
 def has_torchvision() -> bool:
@@ -377,19 +346,23 @@ def main() -> None:
         help="those of an earlier run that are not named stay as they are in --out",
     )
     arguments = parser.parse_args()
-    results = measure(arguments, lambda text: print(text, file=sys.stderr, flush=True))
-    for found in results.values():
-        if isinstance(found, dict):
-            found["commit"] = results["commit"]
-    file = (arguments.out or Path()) / "results.json"
-    if arguments.out is not None and file.exists():
-        results = json.loads(file.read_text()) | results
-    table = as_table(results)
+    file = None if arguments.out is None else arguments.out / "results.json"
+    before = json.loads(file.read_text()) if file is not None and file.exists() else {}
+    table = ""
+
+    def keep(results: dict[str, Any]) -> None:
+        nonlocal table
+        for found in results.values():
+            if isinstance(found, dict):
+                found["commit"] = results["commit"]
+        table = as_table(before | results)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(before | results, indent=1) + "\n")
+            file.with_name("table.md").write_text(table)
+
+    measure(arguments, lambda text: print(text, file=sys.stderr, flush=True), keep)
     print(table)
-    if arguments.out is not None:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(results, indent=1) + "\n")
-        (arguments.out / "table.md").write_text(table)
 
 
 if __name__ == "__main__":

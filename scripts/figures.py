@@ -231,6 +231,34 @@ def training(folder: Path) -> tuple[str, list[Row]]:
     return read["machine"], rows
 
 
+def training_on_gpu(folder: Path) -> tuple[str, list[Row]]:
+    read = results(folder / "results.json")
+    rows = []
+    for size in ("small", "middling", "large"):
+        found = read[size + " network"]
+        rows.append(
+            Row(
+                f"training step, {size} network ({found['macs'] / 1e6:.0f} M MACs)",
+                spread(found["over the stock loop"]) + " times as fast",
+                "a stock PyTorch loop with eight loading processes; "
+                f"{percent(found['of the bare loop']['median'], 0)} of a bare loop",
+            )
+        )
+    packing = read["packing"]
+    packs = [key.rpartition(" ")[2] for key in packing if key.startswith("candidates an hour, p")]
+    most = max(packs, key=int)
+    rows.append(
+        Row(
+            f"candidates an hour, {most} at once",
+            span(packing[f"candidates an hour, pack {most}"]),
+            f"one at a time {span(packing['candidates an hour, pack 1'])};"
+            f" stock loop {packing['candidates an hour, stock loop']}; to reach: four times one"
+            " at a time",
+        )
+    )
+    return read["machine"], rows
+
+
 def sampler(folder: Path) -> tuple[str, list[Row]]:
     ask = results(folder / "ask.json")
     needed = {
@@ -369,6 +397,13 @@ def areas() -> list[Area]:
         Area("A front beside published networks", "cifar10/short", "README.md", cifar, confirmed),
         Area("Latency", "latency", "table.md", "scripts/bench_latency.py", latency),
         Area("Training", "training", "table.md", "scripts/bench_training.py", training),
+        Area(
+            "Training on a GPU",
+            "training/gpu",
+            "table.md",
+            "scripts/gpu_check --data cifar10.zip",
+            training_on_gpu,
+        ),
         Area("Choosing networks", "sampler", "README.md", "mbnas simulate", sampler),
         Area("Stopping", "stopping", "README.md", "scripts/bench_stopping.py", stopping),
         Area("Survival", "survival", "survival.md", "scripts/chaos, scripts/fuzz", survival),

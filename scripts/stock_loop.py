@@ -1,7 +1,8 @@
 """The loop that one finds in most repositories, for `bench_training.py` to be held against.
 
-A DataLoader with two workers, PIL images and torchvision's transforms, maps in NCHW, an optimiser
-that is not fused, `loss.item()` at every step; float32 on a CPU, autocast on a GPU.
+A DataLoader with two workers, eight beside a GPU, PIL images and torchvision's transforms, maps in
+NCHW, an optimiser that is not fused, `loss.item()` at every step; float32 on a CPU, autocast on a
+GPU.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from mbnas.training.recipe import Recipe
 
 CLASSES = 10
 WORKERS = 2
+WORKERS_BESIDE_A_GPU = 8
 
 # ---------------------------------------------------------------- images
 
@@ -169,7 +171,7 @@ class Stock:
             self.size,
             shuffle=True,
             drop_last=True,
-            num_workers=WORKERS,
+            num_workers=WORKERS if device == "cpu" else WORKERS_BESIDE_A_GPU,
             persistent_workers=True,
             pin_memory=device != "cpu",
         )

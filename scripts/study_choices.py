@@ -146,7 +146,7 @@ def contest(
                 rounds=ROUNDS,
                 threads=meter.threads,
                 host=this_host(meter.threads).fingerprint,
-                digest=images.digest,
+                digest=images.digest(),
             ),
             study_seed=0,
             classes=len(images.classes),

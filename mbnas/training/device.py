@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
+from typing import Any
 
 import torch
 
@@ -16,6 +19,18 @@ NO_MEMORY = (
     "CUDNN_STATUS_ALLOC_FAILED",
 )
 """What names a lack of memory in those of torch's errors that have no type of their own."""
+
+
+_TURN = threading.Lock()
+
+
+def turn(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Held while work is handed to the device: on a GPU by one thread of the process at a time.
+
+    A capture of a CUDA graph must not meet another one half way, whoever's it is. Replays need no
+    turn.
+    """
+    return _TURN if device.type == "cuda" else contextlib.nullcontext()
 
 
 def choose_device(name: str | None) -> torch.device:

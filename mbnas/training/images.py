@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import warnings
 from collections.abc import Iterator
@@ -65,7 +64,7 @@ class ImageTensors:
 
     def on(self, device: torch.device) -> ImageTensors:
         """The same images on a device; on the one that they are on already, not copied."""
-        other = copy.copy(self)
+        other = object.__new__(type(self))
         other._hold(self._resized[self._decoded], self.labels, self._normalisation, device)
         return other
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mbnas.model.layers import Dropout
 from mbnas.training.augmentation import Augmentation
+from mbnas.training.device import turn
 from mbnas.training.images import ImageTensors
 from mbnas.training.recipe import Recipe
 
@@ -93,11 +94,11 @@ class Steps:
 
     def advance(self) -> None:
         """One step; on a GPU it is only handed over."""
-        if self._device.type != "cuda" or self._done < STEPS_BEFORE_CAPTURE:
-            self._step()
+        if self._graph is None:
+            with turn(self._device):
+                self._first_steps()
         else:
-            if self._graph is None:
-                self._graph = self._captured()
+            # Out of turn: a replay waits where its queue is full, and the others must not.
             self._graph.replay()
         self._done += 1
 
@@ -156,6 +157,14 @@ class Steps:
             nesterov=recipe.momentum > 0,
             fused=True,
         )
+
+    def _first_steps(self) -> None:
+        """A step before there is a graph, or the first one with it."""
+        if self._device.type != "cuda" or self._done < STEPS_BEFORE_CAPTURE:
+            self._step()
+        else:
+            self._graph = self._captured()
+            self._graph.replay()
 
     def _step(self) -> None:
         at = self._of_epoch

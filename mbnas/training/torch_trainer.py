@@ -6,7 +6,6 @@ import contextlib
 import copy
 import hashlib
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -94,16 +93,18 @@ class TorchTrainer:
         """Looks at the device and the process that it is in now."""
         # Asked for once: what one thread sets, a new one begins with.
         self._threads = torch.get_num_threads()
-        on_gpu = self.device.type == "cuda"
-        self._turn = threading.Lock() if on_gpu else contextlib.nullcontext()
         self._wait()  # other streams will read the images
         self._free_bytes = free_bytes(self.device)
 
+    def __copy__(self) -> TorchTrainer:
+        """In the same process and on the same device, unlike what is pickled."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
         """For another process, in which it is on the CPU until it is put `on` a device."""
-        state = dict(self.__dict__)
-        del state["_turn"]
-        return {**state, "device": torch.device("cpu")}
+        return {**self.__dict__, "device": torch.device("cpu")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """In the process that it was sent to."""
@@ -229,7 +230,6 @@ class TorchTrainer:
             recipe=self.recipe,
             augmentation=self._augmentation,
             start=start,
-            turn=self._turn,
         )
 
     def _step_seconds(self, run: TrainingRun) -> float:

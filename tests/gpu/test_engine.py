@@ -12,7 +12,8 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
-pytest.importorskip("onnxruntime", reason="the engine measures with ONNX Runtime")
+for needed in ("onnxruntime", "pydantic", "tomli_w"):
+    pytest.importorskip(needed, reason=f"the engine measures latencies, which needs {needed}")
 
 from mbnas.engine import PackedEngine, Train, Trained, make_engine  # noqa: E402
 from mbnas.testing import FakeLatencyMeter  # noqa: E402
@@ -26,7 +27,7 @@ def test_a_pack_is_trained_and_its_files_agree() -> None:
         stripes(640), stripes(160, seed=1), 2, Recipe(epochs=4), flip=True, crop=True
     )
     some = some_architectures(tiny_space(), 4)
-    engine = make_engine(trainer, FakeLatencyMeter(), classes=2)
+    engine = make_engine("local", trainer, FakeLatencyMeter(), classes=2)
     assert isinstance(engine, PackedEngine)
     with contextlib.closing(engine):
         for trial, architecture in enumerate(some):

@@ -129,8 +129,14 @@ def test_laid_down_and_taken_up_it_learns_the_same(tmp_path: Path) -> None:
         assert one.loss == pytest.approx(other.loss, rel=0.02)
 
 
+def test_a_trainer_among_others_is_on_the_same_gpu() -> None:
+    other = trainer().among(2).with_recipe(Recipe(epochs=1))
+    assert other.device.type == "cuda"
+    assert other.train(Assignment(network(), 0), ignore).finished
+
+
 def test_packing_changes_no_result_beyond_tolerance() -> None:
-    by = trainer()
+    by = trainer().among(6)
     some = networks(6, dropout=0.3)
     alone = [by.train(Assignment(one, 5), ignore) for one in some]
     together: dict[int, Training] = {}
@@ -146,6 +152,20 @@ def test_packing_changes_no_result_beyond_tolerance() -> None:
     for at, training in enumerate(alone):
         assert together[at].curve[0].loss == pytest.approx(training.curve[0].loss, rel=0.02)
         assert together[at].accuracy == pytest.approx(training.accuracy, abs=0.05)
+
+
+def test_two_trainers_capture_in_turns() -> None:
+    trainings: dict[int, Training] = {}
+
+    def work(at: int) -> None:
+        trainings[at] = trainer().train(Assignment(network(), at), ignore)
+
+    threads = [threading.Thread(target=work, args=(at,)) for at in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(trainings[at].finished for at in range(4))
 
 
 def test_a_lack_of_memory_is_told_and_survived() -> None:

@@ -87,6 +87,12 @@ def test_a_device_that_is_not_there_is_said() -> None:
         TorchTrainer(part, part, 2, Recipe(), flip=True, crop=True, device="warp")
 
 
+def test_a_trainer_among_others_stays_on_its_device() -> None:
+    by = trainer()
+    by.device = torch.device("meta")  # stands for any that is not the one of pickled trainers
+    assert by.among(2).device.type == "meta"
+
+
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_laid_down_after_every_epoch_it_comes_to_the_same_weights(
     recipe: Recipe, tmp_path: Path
