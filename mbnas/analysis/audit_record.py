@@ -9,10 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from mbnas.analysis.records import read_file
+from mbnas.analysis.records import read_file, write_file
 from mbnas.data import Dataset
 from mbnas.errors import StudyError
-from mbnas.files import write_atomically
 from mbnas.search.holder import held_folder
 from mbnas.search.objectives import QUALITIES
 from mbnas.search.record import package_versions
@@ -130,5 +129,5 @@ def held(folder: Path, record: AuditRecord) -> Iterator[None]:
                     " name a new folder, or repeat its own settings to go on"
                 )
         else:
-            write_atomically(file, record.model_dump_json(indent=1).encode())
+            write_file(file, record)
         yield

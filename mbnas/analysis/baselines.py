@@ -122,6 +122,7 @@ def baselines(
             trainer=trainer,
             meter=meter,
             pack=pack,
+            storage="",  # beside the study: in a database every such search would have one name
             stopping=False,
         ).run(epochs=max(1, _epochs(study)), observer=search_observer)
     found = open_baselines(study)

@@ -13,8 +13,13 @@ from mbnas.files import write_atomically
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def read_file(kind: type[_Model], file: Path) -> _Model:
+def read_file(kind: type[_Model], file: Path, mend: str = "") -> _Model:
     """What a file holds.
+
+    Args:
+        kind: Of what.
+        file: Which.
+        mend: What to do where it is damaged, such as `delete it to train again`.
 
     Raises:
         StudyError: it cannot be read, or is damaged.
@@ -26,7 +31,8 @@ def read_file(kind: type[_Model], file: Path) -> _Model:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "its text"
-        raise StudyError(f"{file}: damaged at {where}: {first['msg']}") from None
+        then = f"; {mend}" if mend else ""
+        raise StudyError(f"{file}: damaged at {where}: {first['msg']}{then}") from None
     except MbnasError as error:  # what a recipe says of its own fields
         raise StudyError(f"{file}: damaged: {error}") from None
 

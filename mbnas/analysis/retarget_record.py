@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
+from mbnas.analysis.records import read_file, write_file
 from mbnas.errors import StudyError
-from mbnas.files import write_atomically
 from mbnas.measure.host import Host
 from mbnas.measure.latency import Latency
 from mbnas.search.holder import HOLDER_FILE, held_folder
@@ -68,10 +68,7 @@ class RetargetRecord(BaseModel):
         Raises:
             StudyError: it cannot be written.
         """
-        try:
-            write_atomically(file, self.model_dump_json(indent=1).encode())
-        except OSError as error:
-            raise StudyError(f"{file}: cannot be written ({error.strerror})") from None
+        write_file(file, self)
 
 
 def host_differences(one: Host, other: Host) -> list[str]:
@@ -90,16 +87,7 @@ def read_retarget_record(file: Path) -> RetargetRecord:
     Raises:
         StudyError: it cannot be read, or is damaged.
     """
-    try:
-        return RetargetRecord.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise StudyError(f"{file}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its text"
-        raise StudyError(
-            f"{file}: damaged at {where}: {first['msg']}; delete it to time everything again"
-        ) from None
+    return read_file(RetargetRecord, file, mend="delete it to time everything again")
 
 
 def record_file(study: Path, name: str) -> Path:

@@ -21,6 +21,7 @@ from mbnas.errors import StudyError
 from mbnas.sampling.history import read_trial
 from mbnas.sampling.known import Known
 from mbnas.search.samplers import SAMPLERS, SamplerSource, Setting, check_sampler, derived_seed
+from mbnas.search.storage import quiet_optuna
 
 SHARES = (0.95, 0.98, 0.99)
 """Shares of the table's hypervolume at which trainings are counted."""
@@ -85,7 +86,12 @@ def simulate(table: KnownTable, plan: Plan, workers: int = 1) -> Iterator[Run]:
         table: What is known.
         plan: What is replayed.
         workers: Processes that share the runs.
+
+    Raises:
+        StudyError: no number of processes.
     """
+    if workers < 1:
+        raise StudyError(f"workers = {workers}: must be at least 1")
     jobs = [(name, seed) for seed in range(plan.seeds) for name in plan.samplers]
     if workers == 1:
         for name, seed in jobs:
@@ -105,15 +111,10 @@ def replay(table: KnownTable, plan: Plan, sampler: str, seed: int) -> Run:
     """Replays one search; a training is the first evaluation of a network."""
     world = _World(table, plan.error, seed)
     source = SamplerSource(sampler, world.setting())
-    with warnings.catch_warnings(), threadpool_limits(1):
+    with warnings.catch_warnings(), threadpool_limits(1), quiet_optuna():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        before = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        try:
-            study = optuna.create_study(directions=["maximize", "minimize"])
-            _search(study, source, world, plan)
-        finally:
-            optuna.logging.set_verbosity(before)
+        study = optuna.create_study(directions=["maximize", "minimize"])
+        _search(study, source, world, plan)
     return Run(sampler, seed, np.array(world.shares))
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from safetensors.numpy import save as save_tensors
 
+from mbnas.analysis.records import read_file
 from mbnas.engine import Engine, Failed, LaidDown, Measured, Outcome, Train, Trained
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
@@ -126,14 +127,7 @@ class Trainings:
         return Assignment(wanted.architecture, wanted.seed, checkpoint=checkpoint)
 
     def _read(self, wanted: Wanted) -> Done:
-        file = self._file(wanted)
-        try:
-            return Done.model_validate_json(file.read_bytes())
-        except OSError as error:
-            raise StudyError(f"{file}: cannot be read ({error.strerror})") from None
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise StudyError(f"{file}: damaged ({reason}); delete it to train again") from None
+        return read_file(Done, self._file(wanted), mend="delete it to train again")
 
     def _write(self, wanted: Wanted, done: Done) -> None:
         file = self._file(wanted)

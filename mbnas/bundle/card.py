@@ -129,7 +129,7 @@ def _accuracy_rows(network: TrainedNetwork, found: Findings) -> list[tuple[str, 
             words += f"; {held.mean:.4f}{spread} over {held.runs} trainings"
         rows.append((f"{part} accuracy", words))
     if "test" not in network.accuracies:
-        rows.append(("test accuracy", network.test_note))
+        rows.append(("test accuracy", "test part not opened"))
     return rows
 
 

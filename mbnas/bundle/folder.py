@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +57,7 @@ def aside(target: Path) -> Iterator[Path]:
             fresh.mkdir()
             yield fresh
             if target.exists():
-                shutil.rmtree(target)
+                target.rename(Path(beside) / "old")
             fresh.rename(target)
     except OSError as error:
         raise ExportError(f"{target}: cannot be written ({error.strerror})") from None

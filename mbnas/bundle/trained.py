@@ -53,7 +53,6 @@ class TrainedNetwork:
         latency: As recorded; None where it was not measured.
         recipe: How it was trained.
         remark: What one should know of its accuracies, a sentence.
-        test_note: What is said of the test part where it has no accuracy.
     """
 
     study: Study
@@ -65,7 +64,6 @@ class TrainedNetwork:
     latency: Latency | None
     recipe: Recipe
     remark: str
-    test_note: str = "test part not opened"
 
     @property
     def place(self) -> str:

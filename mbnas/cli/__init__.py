@@ -68,8 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"mbnas: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("mbnas: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        if str(stop):
+            print(stop)
+        else:
+            print("mbnas: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `mbnas ... | head`
         sys.stderr.close()

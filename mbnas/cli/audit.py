@@ -14,9 +14,8 @@ import mbnas
 from mbnas.analysis.audit_record import NETWORKS, TWICE
 from mbnas.analysis.auditing import FULL, AuditObserver
 from mbnas.analysis.trainings import Done, Wanted
-from mbnas.cli import INTERRUPTED
-from mbnas.cli.options import add_data, add_training, read_data, read_recipe
-from mbnas.cli.words import waiting_for_cores
+from mbnas.cli.options import add_data, add_training, epochs, read_data, read_recipe
+from mbnas.cli.words import SaysItWaits, goes_on_with
 from mbnas.report.audit_page import verdict
 from mbnas.training.trainer import Epoch
 
@@ -49,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     sample.add_argument(
         "--schedules",
-        type=_lengths,
+        type=epochs,
         default=(),
         metavar="N,N",
         help="short ones, in epochs (default a tenth, a fifth and a third)",
@@ -77,28 +76,24 @@ def run(arguments: argparse.Namespace) -> int:
         quality=arguments.quality,
     )
     console = Console()
-    try:
-        with _Watch(console) as watch:
-            audit = mbnas.audit(
-                space,
-                data,
-                folder=folder,
-                recipe=recipe,
-                plan=plan,
-                device=arguments.device,
-                pack=arguments.pack,
-                observer=watch,
-            )
-    except KeyboardInterrupt:
-        print(f"stopped; nothing is lost. The same command goes on with {folder}")
-        return INTERRUPTED
+    with goes_on_with(folder), _Watch(console) as watch:
+        audit = mbnas.audit(
+            space,
+            data,
+            folder=folder,
+            recipe=recipe,
+            plan=plan,
+            device=arguments.device,
+            pack=arguments.pack,
+            observer=watch,
+        )
     _show(audit, console)
     print(verdict(audit))
     print(f"report:  {mbnas.write_audit_report(audit, folder, space.name)}")
     return 0
 
 
-class _Watch(AuditObserver):
+class _Watch(SaysItWaits, AuditObserver):
     """A bar over all epochs; where there is no terminal, a line for every training."""
 
     def __init__(self, console: Console) -> None:
@@ -114,7 +109,6 @@ class _Watch(AuditObserver):
         )
         self._task = self._bars.add_task("training", total=1)
         self._trainings = self._ended = 0
-        self._waited = False
 
     def __enter__(self) -> _Watch:
         self._bars.start()
@@ -122,11 +116,6 @@ class _Watch(AuditObserver):
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
-
-    def waits_for_cores(self) -> None:
-        if not self._waited:  # once says it
-            self._waited = True
-            waiting_for_cores()
 
     def planned(self, trainings: int, epochs: int, done: int) -> None:
         self._trainings, self._ended = trainings, done
@@ -181,12 +170,3 @@ def _show(audit: mbnas.Audit, console: Console) -> None:
         "–",
     )
     console.print(table)
-
-
-def _lengths(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text}: write lengths in epochs, such as 2,4,8"
-        ) from None

@@ -12,10 +12,10 @@ from rich.table import Table
 import mbnas
 from mbnas.analysis.baselines import Baselines
 from mbnas.analysis.contenders import USUAL
-from mbnas.cli import INTERRUPTED
 from mbnas.cli.contest_progress import contest_progress
 from mbnas.cli.options import pack
 from mbnas.cli.progress import progress
+from mbnas.cli.words import goes_on_with
 from mbnas.network import REFERENCES
 from mbnas.report.contest_words import against_said, hypervolume_said
 
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         "device": arguments.device,
         "pack": arguments.pack,
     }
-    try:
+    with goes_on_with(study.folder.path):
         with contest_progress(console) as watch:
             found = mbnas.baselines(study, arguments.networks or USUAL, observer=watch, **settings)
         if arguments.random:
@@ -80,9 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
                 found = mbnas.baselines(
                     study, (), random=True, search_observer=observer, **settings
                 )
-    except KeyboardInterrupt:
-        print(f"stopped; nothing is lost. The same command goes on with {study.folder.path}")
-        return INTERRUPTED
     _show(study, found, console)
     print(f"report:  {mbnas.write_report(study)}")
     return 0

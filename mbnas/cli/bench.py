@@ -12,6 +12,7 @@ from rich.table import Table
 
 import mbnas
 from mbnas.cli.words import waiting_for_cores
+from mbnas.files import write_atomically
 from mbnas.measure.host import this_host
 from mbnas.measure.latency import SECONDS
 from mbnas.measure.networks import NamedNetwork, open_network
@@ -124,5 +125,9 @@ def _print_profile(
     shown = min(15, len(operators))
     print(f"the costliest {shown} of {len(operators)} operators; profiling adds to each")
     if chart is not None:
-        profile_figure(network.name, operators).write_html(chart)
+        page = profile_figure(network.name, operators).to_html()
+        try:
+            write_atomically(chart, page.encode())
+        except OSError as error:
+            raise mbnas.MeasureError(f"{chart}: cannot be written ({error.strerror})") from None
         print(f"chart: {chart}")

@@ -12,9 +12,9 @@ from rich.table import Table
 import mbnas
 from mbnas.analysis.confirm import FULL, NEAR, SEEDS
 from mbnas.analysis.confirmation import Confirmation
-from mbnas.cli import INTERRUPTED
 from mbnas.cli.baselines import add_contest
 from mbnas.cli.contest_progress import contest_progress
+from mbnas.cli.words import goes_on_with
 from mbnas.report.contest_words import (
     accuracy_said,
     against_said,
@@ -68,22 +68,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the verb."""
     study = mbnas.open_study(arguments.study)
     console = Console()
-    try:
-        with contest_progress(console) as watch:
-            found = mbnas.confirm(
-                study,
-                recipe=_recipe(study, arguments),
-                seeds=arguments.seeds,
-                near=arguments.near,
-                baselines=arguments.baselines,
-                data=arguments.data,
-                device=arguments.device,
-                pack=arguments.pack,
-                observer=watch,
-            )
-    except KeyboardInterrupt:
-        print(f"stopped; nothing is lost. The same command goes on with {study.folder.path}")
-        return INTERRUPTED
+    with goes_on_with(study.folder.path), contest_progress(console) as watch:
+        found = mbnas.confirm(
+            study,
+            recipe=_recipe(study, arguments),
+            seeds=arguments.seeds,
+            near=arguments.near,
+            baselines=arguments.baselines,
+            data=arguments.data,
+            device=arguments.device,
+            pack=arguments.pack,
+            observer=watch,
+        )
     show(found, console)
     print(f"report:  {mbnas.write_report(mbnas.open_study(arguments.study))}")
     print(f"export:  mbnas export {arguments.study} --pick knee")

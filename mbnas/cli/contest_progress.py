@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from mbnas.analysis.contenders import Contender
 from mbnas.analysis.contest import ContestObserver
 from mbnas.analysis.trainings import Done
-from mbnas.cli.words import waiting_for_cores
+from mbnas.cli.words import SaysItWaits
 from mbnas.training.trainer import Epoch
 
 
@@ -31,7 +31,7 @@ def contest_progress(console: Console) -> Iterator[ContestObserver]:
         yield _Watch(console, bars)
 
 
-class _Watch(ContestObserver):
+class _Watch(SaysItWaits, ContestObserver):
     """A bar over all epochs; where there is no terminal, a line for every training."""
 
     def __init__(self, console: Console, bars: Progress) -> None:
@@ -39,12 +39,6 @@ class _Watch(ContestObserver):
         self._bars = bars
         self._task = bars.add_task("training", total=1, visible=False)
         self._trainings = self._ended = self._epochs = 0
-        self._waited = False
-
-    def waits_for_cores(self) -> None:
-        if not self._waited:  # once says it
-            self._waited = True
-            waiting_for_cores()
 
     def images_decoded(self, done: int, total: int) -> None:
         self._bars.update(

@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 
 import mbnas
-from mbnas.cli import INTERRUPTED
 from mbnas.cli.export import show
 from mbnas.cli.progress import progress
-from mbnas.cli.words import front_table
+from mbnas.cli.words import front_table, goes_on_with
 
 _EPILOG = """\
 example:
@@ -34,12 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     space = mbnas.load_space("digits_tiny")
     print(f"searching {space.size:,} small networks on handwritten digits, in {study_folder}")
     search = mbnas.Search(space, mbnas.load_data("digits"), study=study_folder)
-    try:
-        with progress(search.recipe.epochs) as observer:
-            study = search.run(arguments.trials, observer=observer)
-    except KeyboardInterrupt:
-        print("stopped; nothing is lost. The same command goes on")
-        return INTERRUPTED
+    with goes_on_with(study_folder), progress(search.recipe.epochs) as observer:
+        study = search.run(arguments.trials, observer=observer)
     front_table(study)
     report = mbnas.write_report(study)
     bundle = mbnas.export(study, arguments.out / "bundle", "accuracy")

@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 import mbnas
+from mbnas.measure.networks import architecture_in
 from mbnas.network import REFERENCES, layer_costs
 
 _EPILOG = f"""\
@@ -60,15 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _architecture(arguments: argparse.Namespace) -> mbnas.Architecture:
-    file = Path(arguments.network)
-    if not file.is_file():
-        return mbnas.reference(
-            arguments.network,
-            arguments.resolution,
-            width_multiplier=arguments.multiplier,
-            small=arguments.small,
-        )
-    try:
-        return mbnas.Architecture.from_json(file.read_bytes())
-    except mbnas.SpaceError as error:
-        raise mbnas.SpaceError(f"{file}: {error}") from None
+    return architecture_in(Path(arguments.network)) or mbnas.reference(
+        arguments.network,
+        arguments.resolution,
+        width_multiplier=arguments.multiplier,
+        small=arguments.small,
+    )

@@ -88,6 +88,14 @@ def pack(text: str) -> int | None:
     return int(text)
 
 
+def epochs(text: str) -> tuple[int, ...]:
+    """Numbers of epochs, such as `1,3`."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: write epochs, such as 1,3") from None
+
+
 def limit(text: str) -> mbnas.Limit:
     """A hard bound, such as `latency_ms=2`."""
     match = re.fullmatch(r"(\w+)\s*<?=\s*([0-9.eE+-]+)", text)

@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mbnas.cli.words import checking_said, duration, limit_said, waiting_for_cores
+from mbnas.cli.words import SaysItWaits, checking_said, duration, limit_said
 from mbnas.network import Architecture
 from mbnas.search import Feasibility, Found, Limit, Observer, Snapshot, Trial
 from mbnas.training.trainer import Epoch
@@ -51,17 +51,11 @@ def progress(epochs: int) -> Iterator[Observer]:
         yield display
 
 
-class _Lines(Observer):
+class _Lines(SaysItWaits, Observer):
     """One line a trial."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._waited = False
-
-    def waits_for_cores(self) -> None:
-        if not self._waited:  # once says it
-            self._waited = True
-            waiting_for_cores()
 
     def limits_to_check(self, limits: Sequence[Limit]) -> None:
         self.console.print(checking_said(limits), highlight=False)

@@ -13,9 +13,8 @@ from rich.table import Table
 import mbnas
 from mbnas.analysis.retarget import NEAR
 from mbnas.analysis.retargeting import RetargetObserver
-from mbnas.cli import INTERRUPTED
 from mbnas.cli.options import limit
-from mbnas.cli.words import waiting_for_cores
+from mbnas.cli.words import SaysItWaits, goes_on_with
 from mbnas.measure.latency import SECONDS
 from mbnas.report.retarget_page import front_place, target, verdict
 from mbnas.report.words import QUANTITIES, digits, interval
@@ -72,21 +71,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the verb."""
     study = mbnas.open_study(arguments.study)
     console = Console()
-    try:
-        with _Watch(console, arguments.seconds) as watch:
-            found = mbnas.retarget(
-                study,
-                threads=arguments.threads,
-                int8=arguments.int8,
-                seconds=arguments.seconds,
-                near=1.0 if arguments.all else arguments.near,
-                limits=arguments.limit,
-                name=arguments.name,
-                observer=watch,
-            )
-    except KeyboardInterrupt:
-        print(f"stopped; nothing is lost. The same command goes on with {arguments.study}")
-        return INTERRUPTED
+    with goes_on_with(arguments.study), _Watch(console, arguments.seconds) as watch:
+        found = mbnas.retarget(
+            study,
+            threads=arguments.threads,
+            int8=arguments.int8,
+            seconds=arguments.seconds,
+            near=1.0 if arguments.all else arguments.near,
+            limits=arguments.limit,
+            name=arguments.name,
+            observer=watch,
+        )
     _show(found, console)
     for line in verdict(found):
         print(line)
@@ -94,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-class _Watch(RetargetObserver):
+class _Watch(SaysItWaits, RetargetObserver):
     """A bar over the networks; where there is no terminal, a line for each."""
 
     def __init__(self, console: Console, seconds: float) -> None:
@@ -109,7 +104,6 @@ class _Watch(RetargetObserver):
             disable=not console.is_terminal,
         )
         self._task = self._bars.add_task("timing", total=1)
-        self._waited = False
 
     def __enter__(self) -> _Watch:
         self._bars.start()
@@ -123,11 +117,6 @@ class _Watch(RetargetObserver):
         before = f", {done} of them timed before" if done else ""
         self._say(f"{networks} networks{before}; about {self._seconds * (networks - done):.0f} s")
         self._say(f"kept in  {file}")
-
-    def waits_for_cores(self) -> None:
-        if not self._waited:  # once says it
-            self._waited = True
-            waiting_for_cores()
 
     def written(self, trial: mbnas.Trial) -> None:
         self._bars.update(self._task, description=f"trial {trial.number} written")

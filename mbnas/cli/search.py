@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import mbnas
-from mbnas.cli import INTERRUPTED
-from mbnas.cli.options import add_data, add_training, limit, read_data, read_recipe
+from mbnas.cli.options import add_data, add_training, epochs, limit, read_data, read_recipe
 from mbnas.cli.progress import progress
-from mbnas.cli.words import duration, front_table, savings_said
+from mbnas.cli.words import duration, front_table, goes_on_with, savings_said
+from mbnas.measure.networks import architecture_in
 from mbnas.search import DEFAULT_SAMPLER, SAMPLERS, is_paid
 
 _EPILOG = """\
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training(parser, epochs="for each network (default 5; more where images are few)")
     parser.add_argument(
         "--rungs",
-        type=_rungs,
+        type=epochs,
         metavar="N,...",
         help="epochs after which a hopeless trial is stopped (default a quarter and half of all)",
     )
@@ -186,20 +186,16 @@ def run(arguments: argparse.Namespace) -> int:
     if trials is arguments.budget is arguments.epochs_total is None:
         trials = 40
     if arguments.dry_run:
-        _dry_run(search, folder, trials, arguments.budget)
+        _dry_run(search, folder, trials, arguments)
         return 0
-    try:
-        with progress(search.recipe.epochs) as observer:
-            study = search.run(
-                trials,
-                arguments.budget,
-                observer,
-                epochs=arguments.epochs_total,
-                take_over=arguments.take_over,
-            )
-    except KeyboardInterrupt:
-        print(f"stopped; nothing is lost. The same command goes on with {folder}")
-        return INTERRUPTED
+    with goes_on_with(folder), progress(search.recipe.epochs) as observer:
+        study = search.run(
+            trials,
+            arguments.budget,
+            observer,
+            epochs=arguments.epochs_total,
+            take_over=arguments.take_over,
+        )
     front_table(study)
     print(f"saved:   {savings_said(study.savings)}")
     print(f"report:  mbnas report {folder}")
@@ -209,13 +205,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _start(text: str, resolution: int) -> tuple[str, mbnas.Architecture]:
     """What to call a network to start from, and the network."""
-    file = Path(text)
-    if file.is_file():
-        try:
-            return text, mbnas.Architecture.from_json(file.read_bytes())
-        except mbnas.SpaceError as error:
-            raise mbnas.SpaceError(f"{file}: {error}") from None
-    if file.suffix == ".json":
+    architecture = architecture_in(Path(text))
+    if architecture is not None:
+        return text, architecture
+    if text.endswith(".json"):
         raise mbnas.StudyError(f"--start {text}: no such file")
     return text, mbnas.reference(text, resolution, small=resolution < FULL_SIZE)
 
@@ -228,7 +221,9 @@ def _predictor(
     return None if calibration is None else calibration.predictor()
 
 
-def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: float | None) -> None:
+def _dry_run(
+    search: mbnas.Search, folder: Path, trials: int | None, arguments: argparse.Namespace
+) -> None:
     data, space = search.data, search.space
     if (folder / "study.json").exists():
         done = [trial for trial in mbnas.open_study(folder).trials if is_paid(trial)]
@@ -250,16 +245,12 @@ def _dry_run(search: mbnas.Search, folder: Path, trials: int | None, seconds: fl
     each = estimate.trial_seconds
     if trials is not None:
         print(f"would run {trials} trials, at most about {duration(trials * each)}, in {folder}")
-    if seconds is not None:
-        count = f"at least about {seconds / each:.0f} trials"
-        print(f"would run {duration(seconds)}, {count}, in {folder}")
-
-
-def _rungs(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text}: write epochs, such as 1,3") from None
+    if arguments.budget is not None:
+        count = f"at least about {arguments.budget / each:.0f} trials"
+        print(f"would run {duration(arguments.budget)}, {count}, in {folder}")
+    if arguments.epochs_total is not None:
+        whole = arguments.epochs_total / search.recipe.epochs
+        print(f"would run {arguments.epochs_total} epochs, as of {whole:.0f} trials, in {folder}")
 
 
 def _seconds(text: str) -> float:

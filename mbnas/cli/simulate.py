@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
             settings[key] = getattr(arguments, key)
     known = _table(arguments.table, settings)
     plan = Plan(**{key: settings[key] for key in _PLAN if key in settings})
-    workers = arguments.workers or len(usable_cores())
+    workers = len(usable_cores()) if arguments.workers is None else arguments.workers
     folder = arguments.out or Path("studies") / "simulations" / known.name
     console = Console()
     console.print(
@@ -174,6 +174,8 @@ def _setting(key: str, value: object, file: Path) -> object:
             return tuple(str(item) for item in value)
         raise StudyError(f"{file}: {key} = {value!r}: write a list of texts")
     kind = str if key == "minimize" else _PLAN[key]
+    if kind is float and type(value) is int:
+        return float(value)
     if isinstance(value, kind) and not isinstance(value, bool):
         return value
     raise StudyError(f"{file}: {key} = {value!r}: must be {_SAID[kind]}")

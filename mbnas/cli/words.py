@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -80,6 +82,28 @@ def limit_said(found: Feasibility) -> str:
         f"limit {found.limit.quantity} ≤ {found.limit.most:g}: about {found.share:.0%} of the"
         f" space; the cheapest found needs {found.value:.4g}"
     )
+
+
+@contextlib.contextmanager
+def goes_on_with(folder: Path) -> Iterator[None]:
+    """Tells who interrupts what is done inside that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = f"stopped; nothing is lost. The same command goes on with {folder}"
+        raise KeyboardInterrupt(said) from None
+
+
+class SaysItWaits:
+    """Of an observer: says once why nothing happens."""
+
+    _waited = False
+
+    def waits_for_cores(self) -> None:
+        """Another mbnas keeps the cores."""
+        if not self._waited:
+            self._waited = True
+            waiting_for_cores()
 
 
 def waiting_for_cores() -> None:

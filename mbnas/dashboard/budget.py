@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mbnas.report.words import QUANTITIES, amount, digits
+from mbnas.report.words import amount, digits
 from mbnas.search import Goals, Trial
 
 
@@ -42,7 +42,7 @@ def offer_said(found: Offer, goals: Goals, budget: float) -> str:
     more = (found.next.value(goals.cost) or 0.0) - budget
     gain = (found.next.value(goals.quality) or 0.0) - (found.best.value(goals.quality) or 0.0)
     return (
-        f"{said} {_more(goals.cost, more)} more would buy {digits(100 * gain)} points"
+        f"{said} {amount(goals.cost, more)} more would buy {digits(100 * gain)} points"
         f" (trial {found.next.number})."
     )
 
@@ -50,9 +50,3 @@ def offer_said(found: Offer, goals: Goals, budget: float) -> str:
 def _named(trial: Trial, goals: Goals) -> str:
     quality, cost = (amount(name, trial.value(name)) for name in goals.quantities)
     return f"trial {trial.number}: {quality} at {cost}"
-
-
-def _more(quantity: str, value: float) -> str:
-    if quantity.endswith("_ms"):
-        return f"{digits(value)} ms"
-    return amount(quantity, value) if QUANTITIES[quantity].unit else digits(value)

@@ -12,9 +12,9 @@ from dash.exceptions import PreventUpdate
 from mbnas.dashboard.network_page import QUANTITIES_SHOWN, figure
 from mbnas.dashboard.parts import html_place, labelled, panel, puts
 from mbnas.dashboard.shown import ShownStudies
-from mbnas.report.groups import groups, origin, value_of
+from mbnas.report.groups import groups, value_of
 from mbnas.report.style import MARKS
-from mbnas.report.tables import Column, table
+from mbnas.report.tables import Column, outcome, table
 from mbnas.report.words import QUANTITIES, escaped, interval
 from mbnas.search import Study, Trial
 
@@ -71,9 +71,12 @@ def register(app: Dash, shown: ShownStudies) -> None:
         prevent_initial_call=True,
     )
     def page(*given: Any) -> int:
-        now = int(given[-1])
+        which, _, _, name, now = given[2:]
         by = {"page-before": -1, "page-after": 1}.get(str(ctx.triggered_id))
-        return 0 if by is None else max(0, now + by)
+        if by is None:
+            return 0
+        last = _pages(len(_chosen(shown.known(name), which))) - 1
+        return max(0, min(int(now), last) + by if by < 0 else min(int(now) + by, last))
 
     @app.callback(
         Output("trials-table-html", "data"),
@@ -101,10 +104,9 @@ def trials_page(study: Study, which: str, order: str, down: bool, page: int) -> 
         down: Largest first.
         page: From 0; beyond the last one, the last one.
     """
-    names = {trial.number: group for group, some in groups(study).items() for trial in some}
-    chosen = [one for one in study.trials if which in ("all", names.get(one.number, "reused"))]
-    ranked = _ordered(chosen, order, down)
-    pages = max(1, -(-len(ranked) // ROWS))
+    names = _names(study)
+    ranked = _ordered(_chosen(study, which), order, down)
+    pages = _pages(len(ranked))
     page = min(page, pages - 1)
     columns = (
         Column("trial"),
@@ -116,7 +118,7 @@ def trials_page(study: Study, which: str, order: str, down: bool, page: int) -> 
     rows = [
         [
             f'<button type="button" data-trial="{trial.number}">{trial.number}</button>',
-            _outcome(trial, names.get(trial.number)),
+            outcome(trial, names.get(trial.number)),
             *(escaped(figure(trial, name)) for name in QUANTITIES_SHOWN),
             interval(trial),
             f"<code>{escaped(trial.architecture.id)}</code>",
@@ -127,6 +129,20 @@ def trials_page(study: Study, which: str, order: str, down: bool, page: int) -> 
     return table("all-trials", caption, columns, rows)
 
 
+def _names(study: Study) -> dict[int, str]:
+    """The group that each trial is of, by its number."""
+    return {trial.number: group for group, some in groups(study).items() for trial in some}
+
+
+def _chosen(study: Study, which: str) -> list[Trial]:
+    names = _names(study)
+    return [one for one in study.trials if which in ("all", names.get(one.number, "reused"))]
+
+
+def _pages(trials: int) -> int:
+    return max(1, -(-trials // ROWS))
+
+
 def _ordered(trials: Sequence[Trial], order: str, down: bool) -> list[Trial]:
     if order not in QUANTITIES_SHOWN:
         return sorted(trials, key=lambda trial: trial.number, reverse=down)
@@ -135,9 +151,3 @@ def _ordered(trials: Sequence[Trial], order: str, down: bool) -> list[Trial]:
     return [trial for _, trial in ranked] + [
         trial for trial in trials if value_of(trial, order) is None
     ]
-
-
-def _outcome(trial: Trial, group: str | None) -> str:
-    outcome = group or f"reused from {trial.reused_from}"
-    notes = [note for note in (origin(trial), trial.reason) if note]
-    return outcome + "".join(f'<div class="note">{escaped(note)}</div>' for note in notes)

@@ -35,7 +35,7 @@ def storage(url: str) -> Finding:
             mend = "a search makes it; without --storage it lies in the study's own folder"
             return note(_WHAT, f"{shown}: no such file yet", mend)
         with connected(parsed) as connection:
-            return _look(connection, shown)
+            return _look(connection, url)
     except ImportError as error:
         said = f"{shown}: its driver, {error.name or first_line(error)}, is not installed"
         return fault(_WHAT, said, f"pip install 'mbnas[postgresql]', and {_USUAL}")
@@ -85,26 +85,28 @@ def connected(url: URL) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _look(connection: Connection, shown: str) -> Finding:
+def _look(connection: Connection, url: str) -> Finding:
+    shown = without_password(url)
     if "studies" not in inspect(connection).get_table_names():
-        return _look_at_empty(connection, shown)
+        return _look_at_empty(connection, url)
     count = connection.execute(text("SELECT COUNT(*) FROM studies")).scalar()
     try:
         # Changes no row, and yet is refused to who may not.
         connection.execute(text("UPDATE studies SET study_name = study_name WHERE 1 = 0"))
     except SQLAlchemyError as error:
         mend = "grant this user the right to write to its tables"
-        said = f"{shown}: can be read and not written ({reason(error, shown)})"
+        said = f"{shown}: can be read and not written ({reason(error, url)})"
         return fault(_WHAT, said, mend)
     return well(_WHAT, f"{shown}: answers; it holds {count} studies")
 
 
-def _look_at_empty(connection: Connection, shown: str) -> Finding:
+def _look_at_empty(connection: Connection, url: str) -> Finding:
     """A database without Optuna's tables: whether they could be made, where that can be undone."""
+    shown = without_password(url)
     if connection.dialect.name == "postgresql":
         try:
             connection.execute(text("CREATE TABLE mbnas_doctor (number INTEGER)"))
         except SQLAlchemyError as error:
             mend = "grant this user CREATE on the database's schema"
-            return fault(_WHAT, f"{shown}: no tables can be made ({reason(error, shown)})", mend)
+            return fault(_WHAT, f"{shown}: no tables can be made ({reason(error, url)})", mend)
     return well(_WHAT, f"{shown}: answers; it is empty, and the first search makes its tables")

@@ -59,11 +59,8 @@ def open_network(
         return NamedNetwork(network.name, foreign_file(network, classes), None)
     if path.suffix == ".onnx":
         return NamedNetwork(path.stem, _foreign(path), None)
-    if _is_file(path):
-        try:
-            architecture = Architecture.from_json(_read(path))
-        except SpaceError as error:
-            raise SpaceError(f"{path}: {error}") from None
+    architecture = architecture_in(path)
+    if architecture is not None:
         return NamedNetwork(path.stem, to_onnx(architecture.lower(classes)), architecture)
     if text not in REFERENCES:
         raise MeasureError(
@@ -72,6 +69,21 @@ def open_network(
         )
     architecture = reference(text, resolution, width_multiplier=width_multiplier, small=small)
     return NamedNetwork(text, to_onnx(architecture.lower(classes)), architecture)
+
+
+def architecture_in(path: Path) -> Architecture | None:
+    """The architecture in a file; None where there is no such file.
+
+    Raises:
+        MeasureError: it cannot be read.
+        SpaceError: it holds none.
+    """
+    if not _is_file(path):
+        return None
+    try:
+        return Architecture.from_json(_read(path))
+    except SpaceError as error:
+        raise SpaceError(f"{path}: {error}") from None
 
 
 def _is_file(path: Path) -> bool:

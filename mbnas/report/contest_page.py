@@ -25,7 +25,7 @@ def contest_sections(study: Study) -> list[str]:
     found = contests(study)
     parts = []
     if found.problem is not None:
-        parts.append(notice("Confirmation and baselines cannot be read", escaped(found.problem)))
+        parts.append(notice("Confirmation and baselines cannot be read", found.problem))
     if found.confirmation is not None:
         title = "The confirmed front"
         parts.append(section("confirmed", title, _confirmed(found.confirmation)))
@@ -98,7 +98,7 @@ def _baselines(study: Study, found: Baselines) -> str:
     cost, quality = study.record.goals.cost, study.record.goals.quality
     columns = (
         Column("network"),
-        Column("accuracy"),
+        Column(QUANTITIES[quality].noun),
         Column(QUANTITIES[cost].axis),
         Column("params"),
         Column("MACs"),

@@ -59,17 +59,18 @@ def hypervolume_said(found: Versus, others: str = "the baselines") -> str:
 
 def points(gain: Interval) -> str:
     """A difference of accuracies in percentage points."""
-    return f"{100 * gain.value:.1f} points{_between(gain, 100, '.1f')}"
+    there = math.isfinite(gain.low)
+    return f"{100 * gain.value:.1f} points{_between(gain, 100, '.1f', there)}"
 
 
 def ratio(found: Interval) -> str:
     """A ratio of costs."""
-    return f"{found.value:.2f}{_between(found, 1, '.2f')}"
+    return f"{found.value:.2f}{_between(found, 1, '.2f', found.low > 0)}"
 
 
-def _between(found: Interval, times: float, digits: str) -> str:
+def _between(found: Interval, times: float, digits: str, always: bool) -> str:
     low, high = found.low * times, found.high * times
-    if not math.isfinite(low) or found.low == 0:
+    if not always:
         return f" (95 % up to {high:{digits}}; in some draws there is none)"
     return f" (95 % {low:{digits}} to {high:{digits}})"
 

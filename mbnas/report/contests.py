@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +40,13 @@ _READ: OrderedDict[_Key, Contests] = OrderedDict()
 def contests(study: Study) -> Contests:
     """Those of a study; read again when their files, or the study's front, have changed."""
     key = _key(study)
-    if key not in _READ:
-        _READ[key] = _read(study)
-        while len(_READ) > _KEPT:
-            _READ.popitem(last=False)
-    return _READ[key]
+    found = _READ.get(key)
+    if found is None:
+        found = _READ[key] = _read(study)
+        with contextlib.suppress(KeyError):  # another thread may be at it too
+            while len(_READ) > _KEPT:
+                _READ.popitem(last=False)
+    return found
 
 
 def _read(study: Study) -> Contests:

@@ -57,7 +57,7 @@ def trials_table(study: Study, trials: Sequence[Trial], caption: str) -> str:
     rows = [
         [
             str(trial.number),
-            _outcome(trial, names.get(trial.number)),
+            outcome(trial, names.get(trial.number)),
             *_measures(trial),
             _network(trial),
         ]
@@ -66,10 +66,11 @@ def trials_table(study: Study, trials: Sequence[Trial], caption: str) -> str:
     return table("trials-table", caption, columns, rows)
 
 
-def _outcome(trial: Trial, group: str | None) -> str:
-    outcome = group or f"reused from {trial.reused_from}"
+def outcome(trial: Trial, group: str | None) -> str:
+    """What became of a trial and what is to be known of it, as HTML."""
+    said = group or f"reused from {trial.reused_from}"
     notes = [note for note in (origin(trial), trial.reason) if note]
-    return outcome + "".join(f'<div class="note">{escaped(note)}</div>' for note in notes)
+    return said + "".join(f'<div class="note">{escaped(note)}</div>' for note in notes)
 
 
 def _shown(trial: Trial, is_knee: bool) -> str:

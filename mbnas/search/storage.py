@@ -56,10 +56,13 @@ _LIBPQ = {
 def new_storage(url: str | None) -> str | None:
     """The URL for a study that is to be made: what is given, else the environment's.
 
+    Args:
+        url: "" is study.db, whatever the environment says.
+
     Returns:
         None for study.db.
     """
-    return url or os.environ.get(VARIABLE) or None
+    return (os.environ.get(VARIABLE) if url is None else url) or None
 
 
 def chosen_storage(url: str | None, record: StudyRecord) -> str | None:

@@ -186,6 +186,10 @@ def test_the_table_is_sorted_sifted_and_turned(chrome: Browser, address: str) ->
         visit.see("#trials-table", "60 of 60 trials, page 1 of 2")
         visit.page.click("#page-after")
         visit.see("#trials-table", "page 2 of 2")
+        for _ in range(3):
+            visit.page.click("#page-after")
+        visit.page.click("#page-before")
+        visit.see("#trials-table", "page 1 of 2")
         visit.choose("which", "failed")
         visit.see("#trials-table", "page 1 of 1")
         assert "<script>alert(1)</script>" in visit.text("#trials-table")

@@ -18,6 +18,7 @@ from mbnas.errors import StudyError
 from mbnas.report import front_figure
 from mbnas.report.contest_page import contest_summary
 from mbnas.search import Study, open_study
+from mbnas.search.storage import VARIABLE
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
 from mbnas.training.recipe import Recipe
 from mbnas.training.trainer import Assignment
@@ -70,6 +71,17 @@ def test_a_random_search_spends_as_many_epochs(study: Study) -> None:
     assert {one.architecture.id for one in found.random.trials} != {
         one.architecture.id for one in study.trials
     }
+
+
+def test_random_searches_of_two_studies_need_no_name_in_a_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"sqlite:///{tmp_path / 'studies.db'}")
+    for name in ("one", "other"):
+        study = fake_search(tmp_path / name, recipe=Recipe(epochs=3)).run(3)
+        found = baselines(study, random=True)
+        assert found.random is not None
+        assert found.random.record.storage is None
 
 
 def test_another_machine_times_no_baselines(study: Study) -> None:

@@ -62,6 +62,9 @@ def test_profile_tells_stages_apart_and_draws_them(
     for part in ("stem", "stage1", "stage2", "head"):
         assert re.search(rf"{part} .*%.*█", out)
     assert "stage1.block1" in chart.read_text()
+    command[-1] = str(tmp_path / "nowhere" / "profile.html")
+    assert main(command) == 1
+    assert "profile.html: cannot be written (No such file" in capsys.readouterr().err
 
 
 def test_every_operator_belongs_to_its_stage() -> None:

@@ -48,10 +48,12 @@ def test_report_writes_one_file_and_two_tables(study_copy: Path) -> None:
 def test_dry_run_says_how_long_and_writes_nothing(real_study: RealStudy, tmp_path: Path) -> None:
     result = run_mbnas(
         *("search", real_study.space, "--data", f"folder:{real_study.images}"),
-        *("--study", tmp_path / "new", "--trials", 50, "--dry-run", "--device", "cpu"),
+        *("--study", tmp_path / "new", "--trials", 50, "--epochs-total", 90),
+        *("--dry-run", "--device", "cpu"),
     )
     assert result.returncode == 0, result.stderr
     assert re.search(r"would run 50 trials, at most about \d+ (s|min)", result.stdout)
+    assert re.search(r"would run 90 epochs, as of \d+ trials", result.stdout)
     assert re.search(r"latency 0\.\d+ to \d\.\d+ ms", result.stdout)
     assert not (tmp_path / "new").exists()
 
@@ -97,6 +99,11 @@ def test_every_shipped_space_loads(capsys: pytest.CaptureFixture[str]) -> None:
         (["search", "digits_tiny", "--data", "digits", "--sampler", "tpee"], 'did you mean "tpe"'),
         (["search", "digits_tiny", "--data", "digits", "--epochs", "0"], "epochs = 0"),
         (["network", "mobilenet_v3"], 'did you mean "mobilenet_v'),
+        (["network", "n" * 300], "cannot be read (File name too long)"),
+        (
+            ["search", "digits_tiny", "--data", "digits", "--start", "n" * 300],
+            "cannot be read (File name too long)",
+        ),
         (["bench", "mobilenet_v3"], 'did you mean "mobilenet_v'),
         (["bench", "torchvision:resnet_18"], 'did you mean "resnet18"'),
         (["bench", "nowhere.onnx"], "nowhere.onnx: no such file"),

@@ -16,6 +16,7 @@ from mbnas.report.groups import evaluated, spread
 from mbnas.report.style import BLUE, ORANGE, new_figure, say, striped
 from mbnas.report.words import QUANTITIES, escaped
 from mbnas.search import Study, Trial
+from mbnas.search.storage import quiet_optuna
 from mbnas.space import Choice, Params
 
 FEWEST = 10
@@ -133,12 +134,8 @@ def _analysed(sample: _Sample) -> tuple[Importance, ...]:
     distributions: dict[str, BaseDistribution] = {
         choice.name: CategoricalDistribution(choice.labels) for choice in sample.choices
     }
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
+    with quiet_optuna():
         study = optuna.create_study(directions=["maximize", "minimize"])
-    finally:
-        optuna.logging.set_verbosity(before)
     study.add_trials(
         [
             optuna.create_trial(params=point, distributions=distributions, values=values)

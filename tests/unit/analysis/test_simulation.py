@@ -128,8 +128,10 @@ def test_a_finished_study_is_a_table(tmp_path: Path) -> None:
     assert run.shares[-1] > 0.9
 
 
-def test_mistakes_in_a_plan_are_told() -> None:
+def test_mistakes_in_a_plan_are_told(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match='did you mean "random"'):
         Plan(samplers=("randm",))
     with pytest.raises(StudyError, match="seeds = 0"):
         Plan(seeds=0)
+    with pytest.raises(StudyError, match="workers = -1: must be at least 1"):
+        list(simulate(grid(tmp_path), Plan(), workers=-1))

@@ -7,7 +7,7 @@ import pytest
 
 from mbnas.analysis.uncertainty import DRAWS, Draws, Interval
 from mbnas.analysis.versus import Standing, versus
-from mbnas.report.contest_words import against_said, hypervolume_said
+from mbnas.report.contest_words import against_said, hypervolume_said, points
 
 FRONT = [Standing("small", 0.7, 1.0), Standing("large", 0.9, 4.0)]
 REFERENCE = (0.1, 10.0)
@@ -61,6 +61,11 @@ def test_where_accuracies_vary_the_partner_does_too() -> None:
     draws.accuracy[::2, 0] = 0.6  # in every other draw the small one is not accurate enough
     (one,) = versus(FRONT, [baseline], draws, REFERENCE).against
     assert one.ratio == Interval(5.0, 1.25, 5.0)
+
+
+def test_no_gain_in_some_draws_is_a_gain_all_the_same() -> None:
+    assert points(Interval(0.01, 0.0, 0.02)) == "1.0 points (95 % 0.0 to 2.0)"
+    assert "in some draws there is none" in points(Interval(0.01, -np.inf, 0.02))
 
 
 def test_a_difference_that_is_not_sure_is_said_so() -> None:

@@ -67,6 +67,11 @@ def test_faults_in_the_settings_are_told(
     assert "small.toml" in said
 
 
+def test_a_whole_number_is_an_error_as_good_as_any(table: Path, tmp_path: Path) -> None:
+    table.with_suffix(".toml").write_text(SETTINGS + "error = 0\n")
+    assert main(["simulate", str(table), "--workers", "1", "--out", str(tmp_path / "out")]) == 0
+
+
 def test_columns_must_be_said(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table.with_suffix(".toml").unlink()
     assert main(["simulate", str(table)]) == 1
