@@ -1,1 +1,1 @@
-"""What one does beside a study: audit a recipe before a search. Imported file by file."""
+"""Beside a study: audits, baselines, confirming, timing again, simulations. By the file."""

@@ -207,7 +207,7 @@ def needed(runs: Sequence[Run]) -> list[Needed]:
         own = [run for run in runs if run.sampler == sampler]
         for share in SHARES:
             counts = np.array([run.trainings_to(share) for run in own])
-            # `lower` and `higher` meet no infinity that a mean of two would.
+            # One of the counts: a mean of two may meet an infinity.
             low, high = (float(np.quantile(counts, at, method="nearest")) for at in (0.25, 0.75))
             found.append(Needed(sampler, share, _median(counts), low, high))
     return found

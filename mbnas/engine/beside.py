@@ -6,13 +6,12 @@ import contextlib
 import multiprocessing
 import signal
 import time
-import traceback
 from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from mbnas.engine.jobs import Failed, Measure, Measured
-from mbnas.engine.work import TRIAL_FAILURES, failed
+from mbnas.engine.work import TRIAL_FAILURES, failed, sendable
 from mbnas.errors import MeasureError
 from mbnas.measure.cores import keep_to, reserved_cores, usable_cores, with_hyperthreads
 from mbnas.measure.latency import Latency, OrtLatencyMeter
@@ -137,5 +136,4 @@ def _measure(pipe: Connection, cores: list[int], threads: int, seconds: float) -
                 (latency,) = meter.measure([architecture], classes)
                 pipe.send((latency, time.perf_counter() - start))
             except Exception as error:  # noqa: BLE001 - raised again where it is asked for
-                error.add_note(f"in the measuring process:\n{traceback.format_exc()}")
-                pipe.send(error)
+                pipe.send(sendable(error))

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from mbnas.data import Dataset
 from mbnas.engine.jobs import Engine
 from mbnas.engine.local import LocalEngine
-from mbnas.engine.packed import PackedEngine
+from mbnas.engine.packed import PACK_ON_GPU, PackedEngine
 from mbnas.engine.workers import WorkersEngine
 from mbnas.errors import StudyError
 from mbnas.measure.cores import usable_cores
@@ -19,7 +19,6 @@ from mbnas.training.trainer import Trainer
 
 EngineName = Literal["local", "workers", "ray"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
-PACK_ON_GPU = 4
 MOST_ON_CPU = 4
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
+from mbnas.engine.packed import PACK_ON_GPU
 from mbnas.engine.ray_cluster import (
     LATENCY_RESOURCE,
     LOOK_SECONDS,
@@ -29,7 +30,6 @@ from mbnas.training.trainer import Epoch, Trainer
 
 __all__ = ["RayCluster", "RayEngine", "RayMeter", "connect"]
 
-PACK_ON_GPU = 4
 _SHARES = 10_000
 """Parts of a GPU that Ray tells apart."""
 _ENDING_SECONDS = 3.0

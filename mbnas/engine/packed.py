@@ -13,6 +13,8 @@ from mbnas.engine.work import evaluate
 from mbnas.measure.latency import LatencyMeter
 from mbnas.training.trainer import Epoch, Trainer
 
+PACK_ON_GPU = 4
+"""Trainings at once on a GPU, where nobody says how many."""
 USABLE = 0.8
 """Share of the device's free memory that trainings fill by their own estimate."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from typing import Any
 
 from mbnas.errors import StudyError
 
 _ALIGNED = 64
+_PLACE = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class SharedCopy:
         """Puts an object's arrays into shared memory.
 
         Raises:
-            StudyError: it cannot be sent to another process.
+            StudyError: it cannot be sent to another process, or there is no room for it.
         """
         buffers: list[pickle.PickleBuffer] = []
         try:
@@ -46,6 +49,7 @@ class SharedCopy:
         for part in parts:
             arrays.append((end, part.nbytes))
             end += -(-part.nbytes // _ALIGNED) * _ALIGNED
+        _check_room(end)
         memory = SharedMemory(create=True, size=max(1, end))
         whole = _bytes(memory)
         for (at, length), part in zip(arrays, parts, strict=True):
@@ -63,6 +67,18 @@ class SharedCopy:
         """Gives the memory back; for the process that made it, once the others have ended."""
         self.memory.close()
         self.memory.unlink()
+
+
+def _check_room(wanted: int) -> None:
+    """Refuses what has no room: the system ends a process that writes to memory it has not."""
+    if not _PLACE.is_dir():
+        return
+    free = shutil.disk_usage(_PLACE).free
+    if wanted > free:
+        raise StudyError(
+            f"the images take {wanted / 2**20:,.0f} MiB of shared memory, and {_PLACE} has"
+            f" {free / 2**20:,.0f}: give it more (of a container, --shm-size), or use engine local"
+        )
 
 
 def _bytes(memory: SharedMemory) -> memoryview:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import pickle
 import time
+import traceback
 from collections.abc import Callable
 
 import numpy as np
@@ -144,3 +147,14 @@ def _model(assignment: Assignment, training: Training, classes: int) -> bytes | 
     )
     check_parity(architecture, training.weights, model, noise)
     return model
+
+
+def sendable(error: Exception) -> Exception:
+    """An error as it can be sent to another process, with what this one knows of its place."""
+    said = f"in the process {multiprocessing.current_process().name}:\n{traceback.format_exc()}"
+    error.add_note(said)
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - an error may be made of anything
+        return RuntimeError(said)
+    return error

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +17,7 @@ import torch
 
 from mbnas.engine.jobs import LOG_LINES, Job, Outcome
 from mbnas.engine.sharing import SharedCopy
-from mbnas.engine.work import evaluate
+from mbnas.engine.work import evaluate, sendable
 from mbnas.measure.cores import keep_to
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.training.torch_trainer import TorchTrainer
@@ -35,7 +33,7 @@ class Place:
 
     Attributes:
         name: Of its process.
-        device: Where it trains; None where it only measures.
+        device: Where it trains; None where it only measures, or the trainer knows itself.
         sharing: How many workers train on that device.
         cores: Those that it is held on; none holds it nowhere.
     """
@@ -63,7 +61,7 @@ Said = tuple[int, Epoch] | Waits | Broken | Outcome
 
 
 class Worker:
-    """A process, started anew where it died. It ends with this process, however that ends.
+    """A process. It ends with this process, however that ends.
 
     Args:
         place: What it has of the machine.
@@ -134,7 +132,7 @@ def _serve(pipe: Connection, place: Place, tools: SharedCopy, classes: int, log:
             job = pipe.recv()
             try:
                 outcome = _done(job, trainer, meter, classes, pipe.send)
-            except (EOFError, OSError):
+            except ConnectionError:  # the driver is gone; any other is the job's own
                 raise
             except Exception as error:  # noqa: BLE001 - raised again in the driver
                 _report(pipe, error)
@@ -176,13 +174,7 @@ def _done(
 
 
 def _report(pipe: Connection, error: Exception) -> None:
-    said = f"in the process {multiprocessing.current_process().name}:\n{traceback.format_exc()}"
-    error.add_note(said)
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # noqa: BLE001 - an error may be made of anything
-        error = RuntimeError(said)
-    pipe.send(Broken(error))
+    pipe.send(Broken(sendable(error)))
 
 
 def _end_with_driver() -> None:

@@ -201,7 +201,7 @@ class WorkersEngine:
         task, seat.task = seat.task, None
         assert task is not None
         if isinstance(outcome, Failed) and outcome.kind == "out of memory" and not task.alone:
-            self._trainings.appendleft(replace(task, alone=True))
+            self._again(replace(task, alone=True))
             return None
         return outcome
 
@@ -216,9 +216,12 @@ class WorkersEngine:
             return Failed(
                 task.job.trial, "lost worker", f"{how}, for the second time", seconds, log
             )
-        waiting = self._measurements if isinstance(task.job, Measure) else self._trainings
-        waiting.appendleft(replace(task, lost=True))
+        self._again(replace(task, lost=True))
         return None
+
+    def _again(self, task: _Task) -> None:
+        waiting = self._measurements if isinstance(task.job, Measure) else self._trainings
+        waiting.appendleft(task)
 
 
 def _end_hanging(seat: _Seat) -> Failed:

@@ -1,1 +1,1 @@
-"""Measuring candidates: brief training, latency, ONNX files, the host. Imported file by file."""
+"""Measuring candidates: latency, ONNX files, 8 bits, the host. Imported file by file."""

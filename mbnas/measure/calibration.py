@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
@@ -25,7 +25,6 @@ from mbnas.measure.units import Unit, unit_names, units
 from mbnas.network import Architecture
 from mbnas.space import SearchSpace
 
-SCHEMA = 1
 SECONDS = 150.0
 UNITS_UNTIL = 0.5
 FITTED_UNTIL = 0.8
@@ -73,7 +72,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: int = SCHEMA
+    schema_version: Literal[1] = 1
     space: str
     space_digest: str
     classes: int

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mbnas.model.foreign import AnyNetwork
-from mbnas.model.layers import Scalar, layer
+from mbnas.model.layers import Dropout, Scalar, layer
 from mbnas.network import Architecture, Graph
 
 
@@ -80,7 +80,16 @@ def build_seeded(network: AnyNetwork, classes: int, seed: int) -> nn.Module:
         torch.default_generator.manual_seed(seed)
         if isinstance(network, Architecture):
             return build(network, classes)
-        return network.make(classes)
+        return _drawing_for_itself(network.make(classes))
+
+
+def _drawing_for_itself(network: nn.Module) -> nn.Module:
+    """A foreign network whose dropout can be seeded and laid down, as that of our own."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout:
+                setattr(module, name, Dropout(child.p))
+    return network
 
 
 _DRAWING = threading.Lock()

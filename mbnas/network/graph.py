@@ -88,10 +88,6 @@ class GraphBuilder:
         nodes.append(Node(name, op, inputs, shape))
         return len(nodes) - 1
 
-    def shape(self, at: int) -> Shape:
-        """Shape of a node's output."""
-        return self._nodes[at].shape
-
     def channels(self, at: int) -> int:
         """Channels of a node's output."""
         return self._nodes[at].shape[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mbnas.report.groups import evaluated, groups, near_front, said
+from mbnas.report.groups import evaluated, front_and_below, groups, said
 from mbnas.report.tables import trials_table
 from mbnas.report.words import plural
 from mbnas.search import Study, Trial
@@ -18,7 +18,7 @@ def detailed(study: Study) -> list[Trial]:
     """The trials that the report has a row and a long text for."""
     if len(study.trials) <= DETAILED:
         return study.trials
-    return near_front(study, len(study.front) + NEIGHBOURS)
+    return front_and_below(study, len(study.front) + NEIGHBOURS)
 
 
 def texts(study: Study) -> str:

@@ -69,7 +69,7 @@ def value_of(trial: Trial, quantity: str) -> float | None:
     return trial.value(quantity)
 
 
-def near_front(study: Study, most: int) -> list[Trial]:
+def front_and_below(study: Study, most: int) -> list[Trial]:
     """The front's members, then the trials whose accuracy lies least below the front's.
 
     Each is held against the front at its own cost; a stopped one, with the accuracy that it had

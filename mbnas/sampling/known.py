@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.linear_model import BayesianRidge
 
 Array = NDArray[np.float64]
 Params = Mapping[str, Any]
-MOST_REMEMBERED = 5_000
+MOST_REMEMBERED = 50_000
 FEW_PAIRS = 3
 EXACT = 1e-6
 USUAL_ERROR = 0.1
@@ -52,8 +53,9 @@ class Remembered:
         found = {key: values[key] for key in keys if key in values}
         if new:
             found.update(zip(new, self._of(list(new.values())), strict=True))
-        full = len(values) + len(new) > MOST_REMEMBERED
-        self._values = found if full else {**self._values, **found}
+        kept = {**{key: value for key, value in values.items() if key not in found}, **found}
+        surplus = len(kept) - max(MOST_REMEMBERED, len(found))
+        self._values = dict(islice(kept.items(), max(0, surplus), None))
         return [found[key] for key in keys]
 
 

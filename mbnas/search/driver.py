@@ -17,7 +17,7 @@ from mbnas.search.front import front, hypervolume, is_settled, points
 from mbnas.search.interruption import interruptible
 from mbnas.search.ledger import Ledger
 from mbnas.search.proposals import Proposal, Proposals
-from mbnas.search.savings import is_paid, savings
+from mbnas.search.savings import is_paid
 from mbnas.search.steered import Steering
 from mbnas.search.trial import Trial
 
@@ -194,7 +194,6 @@ class Driver:
         return Snapshot(
             evaluated=self.ledger.evaluated,
             wanted=self.budget.trials,
-            saved=savings(trials, record.recipe.epochs),
             front=members,
             hypervolume=hypervolume(points(members, record.goals), record.reference),
             seconds_left=self.budget.seconds_left(self._before, self._done()),

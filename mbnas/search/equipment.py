@@ -6,9 +6,12 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
 from mbnas.data import Dataset
 from mbnas.engine import Engine, EngineName, MeasuringProcess, make_engine, make_trainer
-from mbnas.engine.on_ray import PACK_ON_GPU, RayEngine, RayMeter, connect
+from mbnas.engine.on_ray import RayEngine, RayMeter, connect
+from mbnas.engine.packed import PACK_ON_GPU
 from mbnas.measure.host import Host, this_host
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.network import Architecture
@@ -137,6 +140,10 @@ class Equipment:
         else:
             engine = make_engine(self.engine_name, trainer, meter, classes, self.pack, on_wait)
         if self.engine_name != "local":
-            self._made = None  # its images are the workers' now, and need not be here twice
+            # Its images are the workers' now, and need not be here twice.
+            self._made = None
+            del trainer
+            if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+                torch.cuda.empty_cache()
         with contextlib.closing(engine):
             yield engine

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from mbnas.network import Architecture
 from mbnas.search.feasibility import Feasibility
 from mbnas.search.objectives import Limit
-from mbnas.search.savings import Savings
 from mbnas.search.trial import Trial
 from mbnas.training.trainer import Epoch
 
@@ -35,8 +34,7 @@ class Snapshot:
     Attributes:
         evaluated: Trials evaluated so far, those not counted that repeat another one, here or in
             another study.
-        wanted: Trials wanted in all; None where time alone ends the search.
-        saved: What did not have to be trained.
+        wanted: Trials wanted in all; None where time or epochs alone end the search.
         front: The front's trials, from cheap to costly.
         hypervolume: Of the front.
         seconds_left: About how long it will take; None while that cannot be said.
@@ -44,7 +42,6 @@ class Snapshot:
 
     evaluated: int
     wanted: int | None
-    saved: Savings
     front: tuple[Trial, ...]
     hypervolume: float
     seconds_left: float | None

@@ -68,7 +68,7 @@ class Progress:
         state: What it does.
         began: When it began, in UTC.
         written: When this was written, in UTC; at least every 15 seconds.
-        trials: Evaluated trials it is to come to in all; None where time alone ends it.
+        trials: Evaluated trials it is to come to in all; None where time or epochs alone end it.
         seconds: Time it is given; None where trials alone end it.
         evaluated: Trials evaluated so far, those of earlier searches on the study included.
         elapsed: Seconds it has worked; waiting while paused does not count.

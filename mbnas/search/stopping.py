@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from mbnas.sampling.beliefs import log_error
+from mbnas.sampling.history import MOST_SEEN
 from mbnas.sampling.points import Points
 from mbnas.sampling.process import GaussianProcess
 from mbnas.sampling.view import View
@@ -111,7 +112,9 @@ class FrontReach:
             )
         view = self._view
         said = [(one, observed(one, self._goals)) for one in finished if not one.outside]
-        usable = [(one, it.values[0]) for one, it in said if it and math.isfinite(it.values[0])]
+        usable = _thinned(
+            [(one, it.values[0]) for one, it in said if it and math.isfinite(it.values[0])]
+        )
         rows = np.array([view.points.row(one.params) for one, _ in usable])
         process = GaussianProcess(
             view.exact(rows).features, log_error(np.array([value for _, value in usable]))
@@ -193,3 +196,11 @@ def _continued(
     variance = float(residuals @ residuals) / max(1, len(then) - 2)
     mean = now + float(gained.mean()) + slope * (now - middle)
     return mean, math.sqrt(variance * (1 + 1 / len(then) + (now - middle) ** 2 / squares))
+
+
+def _thinned(trained: list[tuple[Trial, float]]) -> list[tuple[Trial, float]]:
+    """As many as a model looks at, spread over all."""
+    if len(trained) <= MOST_SEEN:
+        return trained
+    places = np.linspace(0, len(trained) - 1, MOST_SEEN).round().astype(int)
+    return [trained[at] for at in places]

@@ -52,13 +52,14 @@ class WatchedStudy:
     def _read_new(self) -> dict[int, Trial]:
         found: dict[int, Trial] = {}
         for number in self._folder.trial_numbers():
-            if number in self._trials or number in self.damaged:
+            if number in self._trials:
                 continue
             try:
                 trial = self._folder.read_result(number)
             except StudyError as error:
                 self.damaged[number] = str(error)
                 continue
+            self.damaged.pop(number, None)
             if trial is not None:
                 found[number] = trial
         return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,6 +35,28 @@ def turn(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     return _TURN if device.type == "cuda" else contextlib.nullcontext()
 
 
+_FREE_STREAMS: dict[int, list[torch.cuda.Stream]] = {}
+
+
+@contextlib.contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """A stream of a GPU that no other training of the process has meanwhile.
+
+    torch gives 32 out in turns: a training that lasts would find another one in its own.
+    """
+    index = torch.cuda.current_device() if device.index is None else device.index
+    free = _FREE_STREAMS.setdefault(index, [])
+    try:
+        stream = free.pop()
+    except IndexError:
+        stream = torch.cuda.Stream(index)  # type: ignore[no-untyped-call]
+    try:
+        with torch.cuda.device(index), torch.cuda.stream(stream):
+            yield
+    finally:
+        free.append(stream)
+
+
 def choose_device(name: str | None) -> torch.device:
     """The named device, or a GPU where there is one, else the CPU.
 
@@ -47,6 +71,8 @@ def choose_device(name: str | None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
         raise BuildError(f'device "{name}": not to be had here ({reason}); try cpu') from None
+    if device.type not in ("cpu", "cuda"):
+        raise BuildError(f'device "{name}": not to be trained on; try cpu, or cuda')
     return device
 
 
@@ -71,6 +97,10 @@ def free_bytes(device: torch.device) -> float:
     """Memory of the device that is free just now."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
+    with contextlib.suppress(OSError, StopIteration, ValueError):
+        # What the page cache holds is free as well: decoding has just filled it.
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(1024.0 * int(one.split()[1]) for one in lines if one.startswith("MemAvailable"))
     try:
         return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):  # not every system tells

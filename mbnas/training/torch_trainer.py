@@ -18,7 +18,14 @@ from mbnas.network import Architecture, costs
 from mbnas.training.allocation import kept_memory
 from mbnas.training.augmentation import Augmentation
 from mbnas.training.checkpoint import read_checkpoint, write_checkpoint
-from mbnas.training.device import choose_device, free_bytes, lacks_memory, usual_precision
+from mbnas.training.device import (
+    choose_device,
+    free_bytes,
+    lacks_memory,
+    own_stream,
+    turn,
+    usual_precision,
+)
 from mbnas.training.images import ImageTensors, LabelledImages, Normalisation
 from mbnas.training.recipe import Precision, Recipe
 from mbnas.training.run import TrainingRun
@@ -233,13 +240,15 @@ class TorchTrainer:
         )
 
     def _step_seconds(self, run: TrainingRun) -> float:
-        run.steps.begin_epoch(1, torch.Generator())
+        with turn(self.device):
+            run.steps.begin_epoch(1, torch.Generator())
         run.network.train()
         for _ in range(min(STEPS_BEFORE_CAPTURE + 1, run.steps.an_epoch)):  # pays for set-up
             run.steps.advance()
         times = []
         for _ in range(TIMED_STEPS):
-            run.steps.begin_epoch(1, torch.Generator())
+            with turn(self.device):
+                run.steps.begin_epoch(1, torch.Generator())
             self._wait()
             start = time.perf_counter()
             run.steps.advance()
@@ -255,8 +264,7 @@ class TorchTrainer:
     def _prepared(self, architecture: AnyNetwork) -> Iterator[None]:
         """A stream of its own on a GPU; on a CPU, as many threads as this network can feed."""
         if self.device.type == "cuda":
-            stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
-            with torch.cuda.device(self.device), torch.cuda.stream(stream):
+            with own_stream(self.device):
                 yield
             return
         size = self.recipe.batch_size_for(len(self._train))

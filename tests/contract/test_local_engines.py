@@ -186,7 +186,7 @@ def test_a_programming_error_in_the_measuring_process_keeps_its_traceback() -> N
     beside.submit(None, 10)  # type: ignore[arg-type]
     with pytest.raises(AttributeError) as caught:
         beside.result()
-    assert "in the measuring process:\nTraceback" in caught.value.__notes__[0]
+    assert "in the process mbnas-measuring:\nTraceback" in caught.value.__notes__[0]
     beside.close()
 
 

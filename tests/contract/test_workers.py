@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import gc
+import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -17,16 +22,20 @@ from engine_fakes import (
     Hanging,
     NoRoom,
     OnCores,
+    Raises,
     marks,
     wait_until,
 )
 from helpers import ROOT, some_architectures, stripes, tiny_space
 
 import mbnas.engine.workers
+from mbnas.data import load_data
 from mbnas.engine import Failed, Measure, Measured, Train, Trained, WorkersEngine
 from mbnas.engine.sharing import SharedCopy
 from mbnas.errors import StudyError
 from mbnas.measure.latency import LatencyMeter
+from mbnas.search.equipment import Equipment
+from mbnas.search.events import Observer
 from mbnas.testing import FakeLatencyMeter, FakeTrainer, fake_accuracy
 from mbnas.training.recipe import Recipe
 from mbnas.training.torch_trainer import TorchTrainer
@@ -142,6 +151,45 @@ def test_a_training_in_a_worker_is_the_training_here(tmp_path: Path) -> None:
     assert outcome.model is not None
     for name, value in here.weights.items():
         np.testing.assert_array_equal(outcome.training.weights[name], value)
+
+
+def test_an_error_of_the_system_is_the_jobs_own() -> None:
+    (network,) = some_architectures(tiny_space(), 1)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with opened(FakeTrainer(before=Raises(full))) as engine:
+        engine.submit(Train(0, Assignment(network, 0)))
+        with pytest.raises(OSError, match="No space left"):
+            engine.wait(ignore)
+
+
+def test_shared_memory_that_is_too_small_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = TorchTrainer(
+        stripes(640), stripes(64), 2, Recipe(epochs=2), flip=True, crop=True, device="cpu"
+    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**10))
+    with pytest.raises(StudyError, match=r"images take .* MiB of shared memory.*--shm-size"):
+        WorkersEngine(trainer, FakeLatencyMeter(), classes=2, pack=1)
+
+
+def test_the_driver_keeps_no_images_that_the_workers_have() -> None:
+    equipment = Equipment(
+        load_data("digits"),
+        8,
+        Recipe(epochs=1),
+        "cpu",
+        None,
+        FakeLatencyMeter(),
+        "workers",
+        None,
+        1,
+    )
+    trainer = equipment.trainer(Observer())
+    assert isinstance(trainer, TorchTrainer)
+    held = weakref.ref(trainer._train)
+    del trainer
+    with equipment.engine(Observer()):
+        gc.collect()
+        assert held() is None
 
 
 def test_what_cannot_be_sent_is_refused() -> None:

@@ -1,7 +1,7 @@
 """The figures of a study, for the report and for whatever else draws one.
 
-Each function takes a study and gives a Plotly figure in light colours; `mbnas.report.style.DARK`
-says how it looks on a dark page.
+Each function takes what it draws, most of them a study, and gives a Plotly figure in light colours;
+`mbnas.report.style.DARK` says how it looks on a dark page.
 """
 
 from mbnas.report.figures.choices import choices_figure

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mbnas.report.figures.contest import contest_values, mark_contests
 from mbnas.report.figures.crowd import Window, parted
 from mbnas.report.figures.plane import Axes, Numbers, draw_limits, is_log, laid_out
-from mbnas.report.groups import brief, groups, near_front, seen_accuracy, value_of
+from mbnas.report.groups import brief, front_and_below, groups, seen_accuracy, value_of
 from mbnas.report.style import INK, MARKS, Group, new_figure, say
 from mbnas.report.words import QUANTITIES
 from mbnas.search import Study, Trial, knee
@@ -211,7 +211,7 @@ def _intervals(trials: Sequence[Trial], axes: Axes, colour: str) -> dict[str, ob
 def _add_neighbours_intervals(figure: go.Figure, study: Study, axes: Axes) -> None:
     """Error bars of a few trials out of many, under the marks that they belong to."""
     members = len(study.front)
-    near = near_front(study, members + NEIGHBOURS)[members:]
+    near = front_and_below(study, members + NEIGHBOURS)[members:]
     for group in ("dominated", "stopped"):
         trials = [one for one in near if (one.status == "stopped") == (group == "stopped")]
         bars = _intervals(trials, axes, MARKS[group].colour)

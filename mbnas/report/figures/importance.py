@@ -110,7 +110,7 @@ def importances(study: Study) -> list[Importance]:
 
 
 def _rounded(count: int) -> int:
-    """The largest number with one digit more than zeros that is not above a count, 1,234: 1,200."""
+    """A count with zeros behind its first two digits, 1,234: 1,200."""
     unit = int(10 ** max(0, len(str(count)) - 2))
     return count // unit * unit
 

@@ -13,7 +13,7 @@ from unit.report.fakes import every_status, numbered, with_trials
 
 from mbnas.report.captions import front_caption
 from mbnas.report.figures.front import MANY, Axes, front_figure
-from mbnas.report.groups import evaluated, groups, near_front, value_of
+from mbnas.report.groups import evaluated, front_and_below, groups, value_of
 from mbnas.report.words import QUANTITIES
 from mbnas.search import Study, knee
 from mbnas.search.objectives import COSTS
@@ -104,7 +104,7 @@ def test_of_many_only_the_neighbourhood_has_error_bars(many: Study) -> None:
     assert len(evaluated(many)) > MANY
     drawn = [trace for trace in front_figure(many).data if trace.error_x.array is not None]
     costs = np.concatenate([trace.x for trace in drawn])
-    near = near_front(many, len(many.front) + 100)
+    near = front_and_below(many, len(many.front) + 100)
     assert sorted(costs) == sorted(trial.latency_ms or 0.0 for trial in near)
     numbers = [n for t in front_figure(many).data if t.customdata is not None for n in t.customdata]
     assert sorted(numbers) == [trial.number for trial in evaluated(many)]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from unit.report.fakes import HOSTILE, every_status, with_trials
 
-from mbnas.report.groups import brief, evaluated, groups, near_front, spread, value_of
+from mbnas.report.groups import brief, evaluated, front_and_below, groups, spread, value_of
 from mbnas.search import Study
 
 
@@ -33,7 +33,7 @@ def test_a_reason_is_cut_to_one_line(mixed: Study) -> None:
 
 def test_near_the_front_is_what_lies_least_below_it(mixed: Study) -> None:
     members = mixed.front
-    near = near_front(mixed, len(members) + 5)
+    near = front_and_below(mixed, len(members) + 5)
     assert near[: len(members)] == members
     assert len(near) == len(members) + 5
 
@@ -46,13 +46,13 @@ def test_near_the_front_is_what_lies_least_below_it(mixed: Study) -> None:
     others = [t.number for g in ("dominated", "stopped") for t in groups(mixed)[g]]
     expected = sorted(others, key=gap)[:5]
     assert [trial.number for trial in near[len(members) :]] == expected
-    assert near_front(mixed, 2) == members[:2]
+    assert front_and_below(mixed, 2) == members[:2]
 
 
 def test_without_a_front_the_most_accurate_are_near(mixed: Study, bare: Study) -> None:
-    assert near_front(bare, 5) == []
+    assert front_and_below(bare, 5) == []
     stopped = with_trials(mixed, groups(mixed)["stopped"])
-    near = near_front(stopped, 3)
+    near = front_and_below(stopped, 3)
     best = sorted(stopped.trials, key=lambda trial: -trial.curve[-1].accuracy)
     assert near == best[:3]
 

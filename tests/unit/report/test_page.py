@@ -8,7 +8,7 @@ import pytest
 from unit.report.fakes import HOSTILE, every_status, numbered, with_trials
 
 from mbnas.report.detail import NEIGHBOURS
-from mbnas.report.groups import evaluated, near_front
+from mbnas.report.groups import evaluated, front_and_below
 from mbnas.report.page import page
 from mbnas.search import Study
 
@@ -156,7 +156,7 @@ def test_of_many_trials_the_fronts_neighbourhood_is_told_at_length(bare: Study) 
     plotly = len(page(with_trials(bare, every_status(bare, 6))).encode())
     assert len(html.encode()) < plotly + 0.3 * 7_000_000
     reader = Reader(html)
-    near = {trial.number for trial in near_front(large, len(large.front) + NEIGHBOURS)}
+    near = {trial.number for trial in front_and_below(large, len(large.front) + NEIGHBOURS)}
     texts = reader.data["front-texts"]
     assert isinstance(texts, dict)
     assert {int(number) for number in texts} == near

@@ -56,6 +56,16 @@ def test_no_more_is_remembered_than_there_is_room_for(monkeypatch: pytest.Monkey
     assert len(squares.asked) < 130  # what is asked for again and again stays
 
 
+def test_one_more_makes_it_forget_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "MOST_REMEMBERED", 10)
+    squares = Squares()
+    remembered = Remembered(squares)
+    remembered(xs(*range(10)))
+    remembered(xs(99))
+    assert remembered(xs(*range(10)))[0] == 0
+    assert squares.asked == [*range(10), 99, 0]
+
+
 def test_more_than_there_is_room_for_may_be_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "MOST_REMEMBERED", 10)
     remembered = Remembered(Squares())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,10 @@ def test_damaged_trials_are_named_and_the_others_shown(study: Study) -> None:
         assert f"{number:05d}/result.json: damaged" in said
         assert "\n" not in said
     assert not watched.look()
+    study.folder.write_trial(replace(study.trials[0], number=5), {}, None)
+    assert watched.look(), "a search that goes on writes it anew"
+    assert numbers(watched) == [0, 1, 5]
+    assert sorted(watched.damaged) == [2, 3, 4]
 
 
 @pytest.mark.parametrize("file", ["study.json", "space.toml"])

@@ -64,3 +64,16 @@ def test_it_goes_to_another_process() -> None:
     assert again == NETWORK
     assert again.id == "shufflenet_v2_x0_5-32"
     assert len(again.make(7).state_dict()) == len(NETWORK.make(7).state_dict())
+
+
+def test_its_dropout_is_laid_down_with_the_training(tmp_path: Path) -> None:
+    dropping = torchvision_network("mobilenet_v3_small", 32)
+    by = TorchTrainer(
+        stripes(64), stripes(32), 2, Recipe(epochs=2), flip=True, crop=True, device="cpu"
+    )
+    whole = by.train(Assignment(dropping, 0), lambda _: None)
+    checkpoint = tmp_path / "checkpoint.pt"
+    by.train(Assignment(dropping, 0, until=1, checkpoint=checkpoint), lambda _: None)
+    torch.rand(7)  # others draw meanwhile
+    taken_up = by.train(Assignment(dropping, 0, checkpoint=checkpoint), lambda _: None)
+    assert [one.loss for one in taken_up.curve] == [one.loss for one in whole.curve]

@@ -85,6 +85,8 @@ def test_a_device_that_is_not_there_is_said() -> None:
     part = stripes(64)
     with pytest.raises(BuildError, match='device "warp"'):
         TorchTrainer(part, part, 2, Recipe(), flip=True, crop=True, device="warp")
+    with pytest.raises(BuildError, match='device "meta": not to be trained on'):
+        TorchTrainer(part, part, 2, Recipe(), flip=True, crop=True, device="meta")
 
 
 def test_a_trainer_among_others_stays_on_its_device() -> None:
