@@ -213,7 +213,7 @@ def draw(every: dict[str, list[Effect]], out: Path) -> None:
     """Both differences of every option, with their intervals."""
     titles = ("accuracy, percentage points", "latency, %")
     figure = make_subplots(rows=1, cols=2, shared_yaxes=True, subplot_titles=titles)
-    names = [f"{one.option}  |  {field}" for field, found in every.items() for one in found]
+    names = [f"{field}: {one.option}" for field, found in every.items() for one in found]
     flat = [one for found in every.values() for one in found]
     for column, values in enumerate(
         ([one.points for one in flat], [tuple(100 * v for v in one.slower) for one in flat]), 1
@@ -234,10 +234,10 @@ def draw(every: dict[str, list[Effect]], out: Path) -> None:
             row=1,
             col=column,
         )
-        figure.add_vline(x=0, line={"color": "#888", "dash": "dot"}, row=1, col=column)
     figure.update_yaxes(autorange="reversed", tickfont={"size": 14})
+    figure.update_xaxes(rangemode="tozero", zeroline=True, zerolinecolor="#888", zerolinewidth=2)
     figure.update_layout(template="simple_white", showlegend=False, width=1080, height=420)
     with tempfile.TemporaryDirectory() as folder:
         html = Path(folder) / "choices.html"
-        figure.write_html(html)
+        figure.write_html(html, config={"displayModeBar": False})
         subprocess.run([ROOT / "scripts" / "picture", html, out, "1100,440"], check=True)

@@ -20,7 +20,7 @@ from mbnas.report.contest_words import (
     hypervolume_said,
     place_said,
 )
-from mbnas.report.words import amount
+from mbnas.report.words import amount, count, plural, span
 from mbnas.search import Study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,8 +104,8 @@ def page(study: Study, found: Confirmation, command: str) -> str:
     rows = [
         f"| {one.name} | {'–' if one.brief is None else f'{one.brief:.2%}'} |"
         f" {accuracy_said(one.validation)} | {accuracy_said(one.test)} |"
-        f" {amount(found.cost, one.cost)} | {one.contested.costs.params / 1e6:.2f} M |"
-        f" {one.contested.costs.macs / 1e6:.0f} M |"
+        f" {amount(found.cost, one.cost)} | {count(one.contested.costs.params)} |"
+        f" {count(one.contested.costs.macs)} |"
         f" {'–' if one.trial is None else f'{one.place_now.probability:.0%}'} |"
         f" {100 * one.last_fifth:+.1f} | {place_said(one)} |"
         for one in sorted(found.networks, key=lambda one: one.cost)
@@ -123,10 +123,10 @@ def page(study: Study, found: Confirmation, command: str) -> str:
             "",
             f"Made by `{command}`, written by `scripts/publish.py`. Images: {sizes}. Search:"
             f" {len(study.trials)} trials of {record.recipe.epochs} epochs,"
-            f" {_hours(_search_seconds(study))} of training. Confirmed: {found.recipe.epochs}"
-            f" epochs, {len(found.seeds)} seeds, {_hours(_confirm_seconds(found))} of training;"
-            f" the test part was opened {len(found.openings)} time(s). {host.cpu}, {host.cores}"
-            f" cores, {host.threads} thread(s), ONNX Runtime {host.onnxruntime}.",
+            f" {span(_search_seconds(study))} of training. Confirmed: {found.recipe.epochs}"
+            f" epochs, {len(found.seeds)} seeds, {span(_confirm_seconds(found))} of training;"
+            f" the test part was opened {times(len(found.openings))}. {host.cpu}, {host.cores}"
+            f" cores, {plural(host.threads, 'thread')}, ONNX Runtime {host.onnxruntime}.",
             "",
             "![The confirmed front and the baselines](report.png)",
             "",
@@ -145,16 +145,16 @@ def page(study: Study, found: Confirmation, command: str) -> str:
     )
 
 
+def times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
 def _search_seconds(study: Study) -> float:
     return sum(trial.training_seconds for trial in study.trials)
 
 
 def _confirm_seconds(found: Confirmation) -> float:
     return sum(run.seconds for one in found.networks for run in one.contested.runs)
-
-
-def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} hours"
 
 
 if __name__ == "__main__":

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
+import numpy as np
 import plotly.graph_objects as go
 
 from mbnas.analysis.confirmation import Confirmation, Confirmed, spread
 from mbnas.analysis.contest import Contested
 from mbnas.report.contest_words import accuracy_said, place_said
 from mbnas.report.contests import contests
-from mbnas.report.figures.plane import Axes
+from mbnas.report.figures.plane import Axes, axis, is_wide
 from mbnas.report.style import BLUE, MUTED, VERMILLION, new_figure
-from mbnas.report.words import QUANTITIES, escaped
+from mbnas.report.words import escaped
 from mbnas.search import Study
 from mbnas.search.objectives import COSTS, QUALITIES
 
@@ -84,14 +85,9 @@ def confirmation_figure(found: Confirmation) -> go.Figure:
         mode="lines+markers",
         line={"shape": "hv", "width": 2, "color": BLUE},
     )
-    costs = [one.cost for one in found.networks]
-    is_wide = min(costs) > 0 and max(costs) / min(costs) > 10
+    costs = np.array([one.cost for one in found.networks])
     figure.update_layout(
-        xaxis={
-            "title": {"text": QUANTITIES[found.cost].axis + (", log scale" if is_wide else "")},
-            "type": "log" if is_wide else "linear",
-            "tickformat": "~g" if found.cost.endswith("_ms") else "~s",
-        },
+        xaxis=axis(found.cost, is_wide(found.cost, costs)),
         yaxis={
             "title": {"text": f"test {found.quality.replace('_', ' ')}"},
             "tickformat": "~%",

@@ -50,7 +50,7 @@ class Axes:
 
 def is_log(axes: Axes, values: Numbers) -> bool:
     """Whether the axis across is logarithmic, given all values on it."""
-    return _is_wide(axes.x, values) if axes.log_x is None else axes.log_x
+    return is_wide(axes.x, values) if axes.log_x is None else axes.log_x
 
 
 def laid_out(
@@ -69,14 +69,14 @@ def laid_out(
     margin = figure.layout.margin
     strip = LANE * len(lanes) / (figure.layout.height - margin.t - margin.b) if above else 1.0
     end = 0.9 if column else 1.0
-    across = _axis(axes.x, is_log(axes, values))
+    across = axis(axes.x, is_log(axes, values))
     layout = {
         "xaxis": {**across, "domain": [0, end], "anchor": "y2" if lanes else "y"},
         "legend": {"traceorder": "reversed"},
     }
     if above:
         layout["yaxis"] = {
-            **_axis(axes.y, axes.log_y),
+            **axis(axes.y, axes.log_y),
             "domain": [strip + 0.05 if lanes else 0, 1],
         }
     if lanes:
@@ -86,19 +86,22 @@ def laid_out(
     return figure.update_layout(layout)
 
 
-def _is_wide(quantity: str, values: Numbers) -> bool:
+def is_wide(quantity: str, values: Numbers) -> bool:
+    """Whether a cost's values lie so far apart that its axis is logarithmic."""
     known = values[~np.isnan(values)]
     if quantity in QUALITIES or not known.size:
         return False
     return bool(known.min() > 0 and known.max() / known.min() > DECADE)
 
 
-def _axis(quantity: str, is_log: bool) -> dict[str, object]:
+def axis(quantity: str, is_log: bool) -> dict[str, object]:
+    """The axis of a quantity, as Plotly's layout has it."""
     plain = quantity.endswith(("_ms", "_seconds"))
     return {
         "title": {"text": QUANTITIES[quantity].axis + (", log scale" if is_log else "")},
         "type": "log" if is_log else "linear",
         "tickformat": "~%" if quantity in QUALITIES else "~g" if plain else "~s",
+        "nticks": 5 if is_log else None,  # of more, a decade's last would lie upon each other
     }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mbnas.analysis.retarget import Retarget, Retimed
-from mbnas.report.figures.plane import Axes, draw_limits, is_log
+from mbnas.report.figures.plane import Axes, axis, draw_limits, is_log
 from mbnas.report.style import BLUE, GREY, ORANGE, PALE, new_figure
 from mbnas.report.words import QUANTITIES, digits, percent
 
@@ -63,11 +63,8 @@ def retarget_figure(found: Retarget) -> go.Figure:
     axes = Axes("latency_ms", quality)
     draw_limits(figure, found.goals.limits, axes, above=True)
     values = np.array([value for one in found.networks for value in (one.old_ms, one.new_ms)])
-    log = is_log(axes, values)
-    across = QUANTITIES["latency_ms"].axis + (", log scale" if log else "")
     return figure.update_layout(
-        xaxis={"title": {"text": across}, "type": "log" if log else "linear"},
-        yaxis={"title": {"text": QUANTITIES[quality].axis}, "tickformat": "~%"},
+        xaxis=axis(axes.x, is_log(axes, values)), yaxis=axis(axes.y, is_log=False)
     )
 
 
