@@ -81,8 +81,7 @@ def make_engine(
         meter: Measures latencies, here or beside.
         classes: Number of classes of the data.
         pack: Networks trained at once, on GPUs on each. None takes one for each core, at most
-            four: two on a core each are trained in three quarters of the time that they need in
-            turns on two; and on a GPU four.
+            four, for two on a core each are done sooner than in turns on both; and on a GPU four.
         on_wait: Called when another mbnas keeps a training from the cores for two seconds.
 
     Raises:
