@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -11,10 +12,10 @@ from rich.table import Table
 
 import mbnas
 from mbnas.analysis.confirm import FULL, NEAR, SEEDS
-from mbnas.analysis.confirmation import Confirmation
+from mbnas.analysis.confirmation import Confirmation, Confirmed
 from mbnas.cli.baselines import add_contest
 from mbnas.cli.contest_progress import contest_progress
-from mbnas.cli.words import goes_on_with
+from mbnas.cli.words import WIDE, goes_on_with
 from mbnas.report.contest_words import (
     accuracy_said,
     against_said,
@@ -105,20 +106,24 @@ def show(found: Confirmation, console: Console) -> None:
     """Prints a confirmation: every network, what it means, and the front against baselines."""
     title = f"{found.recipe.epochs} epochs, {len(found.seeds)} seeds"
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"Confirmed: {title}")
-    table.add_column("network", overflow="fold")
-    for name in ("brief", "validation", "test", found.cost, "on front"):
-        table.add_column(name, justify="right", no_wrap=name in ("validation", "test"))
+    wide = console.width >= WIDE
+    # On a narrow terminal, what the report has as well is left out, rather than folded.
+    columns: dict[str, Callable[[Confirmed], str]] = {
+        "brief": lambda one: "–" if one.brief is None else f"{one.brief:.2%}",
+        "validation": lambda one: accuracy_said(one.validation),
+        "test": lambda one: accuracy_said(one.test),
+        found.cost: lambda one: f"{one.cost:,.4g}",
+        "on front": lambda one: "–" if one.trial is None else f"{one.place_now.probability:.0%}",
+    }
+    if not wide:
+        del columns["brief"], columns["on front"]
+    table.add_column("network", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for one in sorted(found.networks, key=lambda one: one.cost):
-        table.add_row(
-            one.name,
-            "–" if one.brief is None else f"{one.brief:.2%}",
-            accuracy_said(one.validation),
-            accuracy_said(one.test),
-            f"{one.cost:,.4g}",
-            "–" if one.trial is None else f"{one.place_now.probability:.0%}",
-            place_said(one),
-        )
+        figures = (figure(one) for figure in columns.values())
+        table.add_row(one.name, *figures, place_said(one) if wide else one.place)
     console.print(table)
     for failed in found.failed:
         console.print(f"{failed.contender.name}: failed: {failed.failure}", highlight=False)
