@@ -12,7 +12,7 @@ from rich.console import Console
 from mbnas.cli.progress import _Display, _Lines
 from mbnas.cli.words import duration
 from mbnas.network import costs
-from mbnas.search import Found, Savings, Snapshot, Trial
+from mbnas.search import Found, Snapshot, Trial
 from mbnas.testing import FakeLatencyMeter
 from mbnas.training.trainer import Epoch
 
@@ -29,7 +29,7 @@ TRAINED = Trial(
 )
 MARKUP = "no room [/x] [bold]"  # what rich would take for markup
 FAILED = replace(TRAINED, number=3, status="failed", accuracy=None, reason=MARKUP)
-SNAPSHOT = Snapshot(3, 6, Savings(1, 0, 0, 0, 4), (TRAINED,), 0.5, 90.0)
+SNAPSHOT = Snapshot(3, 6, (TRAINED,), 0.5, 90.0)
 
 
 def test_the_display_shows_where_the_search_stands() -> None:
