@@ -77,15 +77,18 @@ def main() -> None:
 
 
 def chosen(study: Study, most: int) -> list[Trial]:
-    """The front, and others whose weights are kept."""
+    """The front, and others whose weights are kept: by the search, or by confirming."""
     front = list(study.front)
     numbers = {trial.number for trial in front}
+    confirmation = mbnas.open_confirmation(study)
+    networks = [] if confirmation is None else confirmation.networks
+    confirmed = {one.trial for one in networks}
     others = [
         trial
         for trial in study.trials
         if trial.status == "trained"
         and trial.number not in numbers
-        and study.folder.has_weights(trial)
+        and (trial.number in confirmed or study.folder.has_weights(trial))
     ]
     return [*front, *others][:most]
 

@@ -9,43 +9,30 @@ No figure is typed by hand: a row is made from the values in a result's file, an
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from choices_page import effects, three
+from figure_rows import (
+    Row,
+    bundles,
+    choices,
+    confirmed,
+    dashboard,
+    latency,
+    sampler,
+    stopping,
+    survival,
+    training,
+    training_on_gpu,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT / "studies" / "published"
 PAGE = ROOT / "docs" / "figures.md"
 README = ROOT / "README.md"
-STILL_LEARNING = 0.01
-"""Accuracy won in the last fifth of the epochs, from which on more epochs would change much."""
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
-OURS = "mbnas: undisturbed bursts, scaled by the reference"
-USUAL = "median of 50 runs (the usual way)"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One figure.
-
-    Attributes:
-        what: What was measured.
-        figure: What mbnas came to.
-        beside: The other side of the comparison, or what was to be reached.
-        headline: Whether it stands in the README.
-    """
-
-    what: str
-    figure: str
-    beside: str
-    headline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,271 +113,6 @@ def in_readme(readme: str, found: list[tuple[Area, str, list[Row]]]) -> str:
     return f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}"
 
 
-def confirmed(folder: Path) -> tuple[str, list[Row]]:
-    read = results(folder / "confirmed.json")
-    versus = read["versus"]
-    rows = []
-    for one in versus["against"]:
-        name, ratio = one["baseline"]["name"], one["ratio"]
-        faster = "nothing is as accurate"
-        if ratio is not None:
-            faster = f"{ratio['value']:.2f} times as fast ({ends(ratio, 1, '.2f')})"
-        gain = one["gain"]
-        better = "nothing is as fast"
-        if gain is not None:
-            better = f"{100 * gain['value']:+.1f} points ({ends(gain, 100, '.1f')}) at its latency"
-        last_fifth = next(n["last_fifth"] for n in read["networks"] if n["name"] == name)
-        if last_fifth >= STILL_LEARNING:
-            better += f"; {name} still gained {100 * last_fifth:.1f} in its last fifth of epochs"
-        what = f"front of CIFAR-10 at the accuracy of {name}, trained alike"
-        rows.append(Row(what, faster, better, headline=True))
-    difference, theirs = versus["difference"], versus["baselines_hypervolume"]
-    rows.append(
-        Row(
-            "its hypervolume over that of the baselines' front",
-            f"{difference['value'] / theirs:+.1%} ({ends(difference, 1 / theirs, '+.1%')})",
-            f"{len(read['seeds'])} seeds each, test images that nothing had seen",
-        )
-    )
-    return read["machine"], rows
-
-
-def ends(interval: dict[str, float], times: float, form: str) -> str:
-    return f"95 %: {interval['low'] * times:{form}} to {interval['high'] * times:{form}}"
-
-
-def choices(folder: Path) -> tuple[str, list[Row]]:
-    read = results(folder / "choices.json")
-    rows = [
-        Row(
-            f"`{one.option}` in place of `{one.against}`, {one.networks} pairs",
-            f"{three(one.points, '+.2f')} points of accuracy",
-            f"{three(one.slower, '+.0%')} latency; {three(one.beyond, '+.2f')} points beyond what"
-            " that time buys",
-        )
-        for found in effects(read["rows"]).values()
-        for one in found
-    ]
-    return machine_of(read["machine"]), rows
-
-
-def latency(folder: Path) -> tuple[str, list[Row]]:
-    read = results(folder / "results.json")
-    host = read["host"]
-    machine = f"{host['cpu']}, {host['cores']} cores, ONNX Runtime {host['onnxruntime']}"
-    words = {
-        "quiet": "two processes, quiet machine",
-        "other core": "two processes, load on another core",
-        "same core": "two processes, load on the same core",
-    }
-    rows = []
-    for load, said in words.items():
-        ours, usual = (read["repeat"][load]["estimators"][name] for name in (OURS, USUAL))
-        rows.append(
-            Row(
-                f"latency of one network in {said}: 95 % quantile of the difference",
-                f"{percent(ours['p95'])}, order τ {ours['tau']:.2f}",
-                f"median of 50 runs: {percent(usual['p95'])}, τ {usual['tau']:.2f}",
-                headline=load != "other core",
-            )
-        )
-    predicted = read["predict"]
-    rows.append(
-        Row(
-            "latency predicted, after `mbnas calibrate`"
-            f" ({predicted['calibration_seconds']:.0f} s)",
-            f"mean error {percent(predicted['mean_error'])}, {percent(predicted['within_10'], 0)}"
-            " within 10 %",
-            f"two measurements differ by {percent(predicted['two_measurements_differ_mean'])}",
-            headline=True,
-        )
-    )
-    return machine, rows
-
-
-def training(folder: Path) -> tuple[str, list[Row]]:
-    read = results(folder / "results.json")
-    rows = [
-        Row(
-            f"training step, {size} network ({read[size + ' network']['macs'] / 1e6:.0f} M MACs)",
-            spread(read[size + " network"]["over the stock loop"]) + " times as fast",
-            "a stock PyTorch loop",
-            headline=True,
-        )
-        for size in ("small", "middling", "large")
-    ]
-    packing = read["packing"]
-    rows.append(
-        Row(
-            "candidates an hour, two at once",
-            span(packing["candidates an hour, pack 2"]),
-            f"one at a time {span(packing['candidates an hour, pack 1'])};"
-            f" stock loop {packing['candidates an hour, stock loop']}",
-        )
-    )
-    return read["machine"], rows
-
-
-def training_on_gpu(folder: Path) -> tuple[str, list[Row]]:
-    read = results(folder / "results.json")
-    rows = []
-    for size in ("small", "middling", "large"):
-        found = read[size + " network"]
-        rows.append(
-            Row(
-                f"training step, {size} network ({found['macs'] / 1e6:.0f} M MACs)",
-                spread(found["over the stock loop"]) + " times as fast",
-                "a stock PyTorch loop with eight loading processes; "
-                f"{percent(found['of the bare loop']['median'], 0)} of a bare loop",
-            )
-        )
-    packing = read["packing"]
-    packs = [key.rpartition(" ")[2] for key in packing if key.startswith("candidates an hour, p")]
-    most = max(packs, key=int)
-    rows.append(
-        Row(
-            f"candidates an hour, {most} at once",
-            span(packing[f"candidates an hour, pack {most}"]),
-            f"one at a time {span(packing['candidates an hour, pack 1'])};"
-            f" stock loop {packing['candidates an hour, stock loop']}; to reach: four times one"
-            " at a time",
-        )
-    )
-    return read["machine"], rows
-
-
-def sampler(folder: Path) -> tuple[str, list[Row]]:
-    ask = results(folder / "ask.json")
-    needed = {
-        (row["sampler"], row["share"]): row["median"] or "over 500"
-        for row in rows_of(folder / "all" / "needed.csv")
-    }
-    four = {row["share"]: row["median"] for row in rows_of(folder / "four" / "needed.csv")}
-    needed |= {
-        (row["sampler"], row["share"]): row["median"] or "over 120"
-        for row in rows_of(folder / "gp" / "needed.csv")
-        if row["sampler"] == "gp"
-    }
-    others = ("gp", "tpe", "nsga2", "random")
-    rows = [
-        Row(
-            f"trainings to {percent(float(share), 0)} of the best hypervolume of NAS-Bench-Macro",
-            needed["known_cost", share],
-            ", ".join(f"{name} {needed[name, share]}" for name in others),
-            headline=share == "0.98",
-        )
-        for share in ("0.95", "0.98", "0.99")
-    ]
-    rows += [
-        Row(
-            f"trainings to {percent(float(share), 0)}, four evaluated at once",
-            value,
-            f"one at a time {needed['known_cost', share]}",
-        )
-        for share, value in four.items()
-    ]
-    rows += [
-        Row(
-            f"seconds for a proposal after {row['finished']} trials",
-            f"{row['ask_seconds_median']:.2f}",
-            f"at most {row['ask_seconds_most']:.2f}; a space of {ask['points']:.0e} points",
-        )
-        for row in ask["rows"]
-    ]
-    return machine_of(ask), rows
-
-
-def stopping(folder: Path) -> tuple[str, list[Row]]:
-    read = results(folder / "stopping-known_cost.json")
-    stopped = read["summary"]["stopped"]
-    row = Row(
-        "stopping hopeless trainings of two objectives (digits)",
-        f"{percent(stopped['epochs_ratio'], 0)} of the epochs,"
-        f" {percent(stopped['hypervolume_ratio'])} of the hypervolume",
-        f"every network trained to its end; least of {stopped['searches']} searches"
-        f" {percent(stopped['hypervolume_ratio_least'])}",
-        headline=True,
-    )
-    return machine_of(read), [row]
-
-
-def survival(folder: Path) -> tuple[str, list[Row]]:
-    parts = ("driver", "workers", "ray", "postgresql", "disk", "throughput", "overhead")
-    read = {part: results(folder / f"{part}.json") for part in parts}
-    figures = {key: value for part in read.values() for key, value in part["figures"].items()}
-    kills = sum(figures[key]["kills"] for key in ("driver_fakes", "driver_real"))
-    faults = sum(sum(figures[key]["faults"].values()) for key in ("driver_fakes", "driver_real"))
-    kinds = results(folder / "fuzz.json")["kinds"].values()
-    bad = Counter[str]()
-    for kind in kinds:
-        bad.update({name: kind[name] for name in ("cases", "fault", "hang", "crash")})
-    rows = [
-        Row(
-            "searches killed with `kill -9` at random moments",
-            f"{kills} kills, {faults} trials lost, done twice or different",
-            "an unbroken search",
-            headline=True,
-        ),
-        Row(
-            "trials a second through the driver, 8 workers, SQLite",
-            f"{figures['throughput']['per_second']:.0f}",
-            "to reach: 20",
-        ),
-        Row(
-            "overhead beside trials of 10 s: local, workers, Ray",
-            ", ".join(
-                percent(figures[f"overhead_{engine}"]["share"])
-                for engine in ("local", "workers", "ray")
-            ),
-            "to reach: 5 %",
-        ),
-        Row(
-            "bad input of every kind: files, images, requests, commands",
-            f"{bad['cases']:,} cases, {bad['fault'] + bad['hang'] + bad['crash']} that were not"
-            " answered in a line",
-            "to reach: 0",
-            headline=True,
-        ),
-    ]
-    return machine_of(read["driver"]), rows
-
-
-def dashboard(folder: Path) -> tuple[str, list[Row]]:
-    read = results(folder / "dashboard.json")
-    rows = [
-        Row(
-            f"a study of {one['trials']:,} trials: the front in the browser",
-            f"{one['plot_seconds']:.1f} s",
-            f"a click {one['click_server_seconds']:.2f} s, what is new"
-            f" {one['refresh_server_seconds']:.2f} s of the server",
-            headline=one["trials"] == 10_000,
-        )
-        for one in read["rows"]
-    ]
-    return machine_of(read), rows
-
-
-def bundles(folder: Path) -> tuple[str, list[Row]]:
-    read = results(folder / "bundles.json")
-    every = read["bundles"]
-    eight = [one["int8"] for one in every if one["int8"]]
-    rows = [
-        Row(
-            f"exported file against the network, {len(every)} bundles, {read['images']:,} images",
-            f"differs by {max(one['difference'] for one in every):.1e},"
-            f" {sum(one['other_labels'] for one in every)} other labels",
-            "to reach: 1e-4, 0",
-            headline=True,
-        ),
-        Row(
-            "in 8 bits, measured before it is written",
-            f"{len(eight)} written, {len(every) - len(eight)} refused as slower",
-            "",
-        ),
-    ]
-    return f"{read['cpu']}, ONNX Runtime {read['onnxruntime']}", rows
-
-
 def areas() -> list[Area]:
     cifar = "scripts/study_cifar10 folder:cifar10.zip"
     return [
@@ -417,31 +139,6 @@ def areas() -> list[Area]:
             choices,
         ),
     ]
-
-
-def results(path: Path) -> Any:
-    return json.loads(path.read_text())
-
-
-def rows_of(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def machine_of(read: dict[str, Any]) -> str:
-    return f"{read['cpu']}, {read['cores']} cores"
-
-
-def percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f} %"
-
-
-def spread(ratio: dict[str, float]) -> str:
-    return f"{ratio['median']:.2f} ({ratio['q10']:.2f}–{ratio['q90']:.2f})"
-
-
-def span(values: list[int]) -> str:
-    return "–".join(str(value) for value in sorted(set(values)))
 
 
 if __name__ == "__main__":

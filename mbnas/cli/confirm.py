@@ -23,6 +23,7 @@ from mbnas.report.contest_words import (
     hypervolume_said,
     place_said,
 )
+from mbnas.report.words import plural
 from mbnas.training.recipe_file import read_recipe_fields
 
 _EPILOG = f"""\
@@ -104,7 +105,7 @@ def _recipe(study: mbnas.Study, arguments: argparse.Namespace) -> mbnas.Recipe |
 
 def show(found: Confirmation, console: Console) -> None:
     """Prints a confirmation: every network, what it means, and the front against baselines."""
-    title = f"{found.recipe.epochs} epochs, {len(found.seeds)} seeds"
+    title = f"{plural(found.recipe.epochs, 'epoch')}, {plural(len(found.seeds), 'seed')}"
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"Confirmed: {title}")
     wide = console.width >= WIDE
     # On a narrow terminal, what the report has as well is left out, rather than folded.

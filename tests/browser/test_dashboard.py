@@ -51,8 +51,7 @@ def address(study: Study) -> Iterator[str]:
 def members(study: Study) -> list[int]:
     """The front's trials, from cheap to costly."""
     watched = WatchedStudy(study.folder.path)
-    watched.look()
-    assert watched.study is not None
+    assert watched.look()
     return [trial.number for trial in watched.study.front]
 
 
@@ -186,8 +185,7 @@ def test_the_table_is_sorted_sifted_and_turned(chrome: Browser, address: str) ->
         visit.see("#trials-table", "60 of 60 trials, page 1 of 2")
         visit.page.click("#page-after")
         visit.see("#trials-table", "page 2 of 2")
-        for _ in range(3):
-            visit.page.click("#page-after")
+        visit.page.click("#page-after", click_count=3)
         visit.page.click("#page-before")
         visit.see("#trials-table", "page 1 of 2")
         visit.choose("which", "failed")
