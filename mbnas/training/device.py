@@ -50,11 +50,9 @@ def own_stream(device: torch.device) -> Iterator[None]:
         stream = free.pop()
     except IndexError:
         stream = torch.cuda.Stream(index)  # type: ignore[no-untyped-call]
-    try:
-        with torch.cuda.device(index), torch.cuda.stream(stream):
-            yield
-    finally:
-        free.append(stream)
+    with torch.cuda.device(index), torch.cuda.stream(stream):
+        yield
+    free.append(stream)  # but for one that an error may have left in the middle of a capture
 
 
 def choose_device(name: str | None) -> torch.device:
