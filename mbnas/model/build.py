@@ -80,11 +80,11 @@ def build_seeded(network: AnyNetwork, classes: int, seed: int) -> nn.Module:
         torch.default_generator.manual_seed(seed)
         if isinstance(network, Architecture):
             return build(network, classes)
-        return _drawing_for_itself(network.make(classes))
+        return _with_seeded_dropout(network.make(classes))
 
 
-def _drawing_for_itself(network: nn.Module) -> nn.Module:
-    """A foreign network whose dropout can be seeded and laid down, as that of our own."""
+def _with_seeded_dropout(network: nn.Module) -> nn.Module:
+    """A foreign network, its dropout seeded and laid down as that of our own."""
     for module in list(network.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
