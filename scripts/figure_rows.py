@@ -153,18 +153,21 @@ def training_on_gpu(folder: Path) -> tuple[str, list[Row]]:
                 f"{percent(found['of the bare loop']['median'], 0)} of a bare loop",
             )
         )
-    packing = read["packing"]
-    packs = [key.rpartition(" ")[2] for key in packing if key.startswith("candidates an hour, p")]
-    most = max(packs, key=int)
-    rows.append(
+    rates = {
+        key.removeprefix("candidates an hour, "): value
+        for key, value in read["packing"].items()
+        if key.startswith("candidates an hour, ") and not isinstance(value, str)
+    }
+    alone = next(rates.pop(key) for key in ("one at a time", "pack 1") if key in rates)
+    stock = rates.pop("stock loop")
+    rows += [
         Row(
-            f"candidates an hour, {most} at once",
-            span(packing[f"candidates an hour, pack {most}"]),
-            f"one at a time {span(packing['candidates an hour, pack 1'])};"
-            f" stock loop {packing['candidates an hour, stock loop']}; to reach: four times one"
-            " at a time",
+            f"candidates an hour, {way.replace('pack', 'threads at once:')}",
+            span(rate),
+            f"one at a time {span(alone)}; stock loop {stock}; to reach: four times one at a time",
         )
-    )
+        for way, rate in rates.items()
+    ]
     return read["machine"], rows
 
 
@@ -321,5 +324,6 @@ def spread(ratio: dict[str, float]) -> str:
     return f"{ratio['median']:.2f} ({ratio['q10']:.2f}–{ratio['q90']:.2f})"
 
 
-def span(values: list[int]) -> str:
-    return "–".join(str(value) for value in sorted(set(values)))
+def span(values: int | list[int]) -> str:
+    each = [values] if isinstance(values, int) else sorted(set(values))
+    return "–".join(map(str, each))

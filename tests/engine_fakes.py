@@ -14,6 +14,7 @@ from pathlib import Path
 from mbnas.engine import Engine, LocalEngine, PackedEngine, WorkersEngine
 from mbnas.measure.cores import CoreLock
 from mbnas.measure.latency import Latency, LatencyMeter
+from mbnas.model import AnyNetwork
 from mbnas.network import Architecture
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
 from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Trainer, Training, no_step
@@ -129,6 +130,33 @@ class Hanging(FakeTrainer):
             time.sleep(3600)
 
         return super().train(assignment, heard, on_step)
+
+
+class Large(FakeTrainer):
+    """Takes three tenths of the memory, and notes how many are trained at once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(seconds_per_epoch=0.02)
+        self.folder = folder
+
+    def memory(self, architecture: AnyNetwork) -> float:
+        return 0.3  # of which 0.8 may be used: two fit
+
+    def train(
+        self,
+        assignment: Assignment,
+        on_epoch: Callable[[Epoch], None],
+        on_step: Callable[[], None] = no_step,
+    ) -> Training:
+        name = assignment.architecture.id
+        for kind in ("begun", "inside"):
+            mark(self.folder, kind, name)
+        wait_until(lambda: len(marks(self.folder, "begun")) >= 2)
+        mark(self.folder, "count", len(marks(self.folder, "inside")))
+        try:
+            return super().train(assignment, on_epoch, on_step)
+        finally:
+            (self.folder / f"inside.{name}").unlink()
 
 
 class NoRoom(FakeTrainer):

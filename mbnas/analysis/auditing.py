@@ -149,7 +149,7 @@ class _Conduct:
     def _train_by(self, trainer: TorchTrainer, length: int, wanted: Sequence[Wanted]) -> None:
         meter = OrtLatencyMeter()  # an engine has one; nothing is measured
         engine = make_engine(
-            "local",
+            "auto",
             trainer.with_recipe(self.recipe.with_epochs(length)),
             meter,
             self.classes,

@@ -41,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--storage", metavar="URL", help="a database that is to hold studies")
     parser.add_argument(
         "--engine",
-        choices=("local", "workers", "ray"),
-        default="local",
-        help="what is to evaluate networks (default local)",
+        choices=("auto", "local", "workers", "ray"),
+        default="auto",
+        help="what is to evaluate networks (default auto: what a search would take)",
     )
     parser.add_argument("--address", metavar="A", help="of a Ray cluster: auto, or host:port")
     parser.add_argument("--data", metavar="DATA", help="images to load, as mbnas search takes them")

@@ -115,10 +115,10 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     places = parser.add_argument_group("engine and storage")
     places.add_argument(
         "--engine",
-        default="local",
+        default="auto",
         metavar="ENGINE",
         help="local: in this process; workers: processes of this machine, which use all its GPUs;"
-        " ray: a cluster (default local)",
+        " ray: a cluster; auto, the default: workers where there is a GPU, else local",
     )
     places.add_argument(
         "--address",

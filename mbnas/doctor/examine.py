@@ -18,7 +18,7 @@ def examine(
     study: str | Path | None = None,
     *,
     storage: str | None = None,
-    engine: str = "local",
+    engine: str = "auto",
     address: str | None = None,
     data: str | None = None,
     on_check: Callable[[str], None] = lambda _: None,
@@ -29,7 +29,7 @@ def examine(
         study: A study's folder, to be looked at too.
         storage: URL of an Optuna storage that is to be reached; by default $MBNAS_STORAGE, if
             that is set.
-        engine: `local`, `workers` or `ray`.
+        engine: `auto`, `local`, `workers` or `ray`.
         address: Of a Ray cluster.
         data: Images to be loaded, as `mbnas.load_data` takes them.
         on_check: Hears before each check what is looked at.

@@ -14,7 +14,14 @@ from mbnas.engine.jobs import (
     Trained,
 )
 from mbnas.engine.local import LocalEngine
-from mbnas.engine.make import ENGINES, EngineName, check_engine, make_engine, make_trainer
+from mbnas.engine.make import (
+    ENGINES,
+    EngineName,
+    check_engine,
+    make_engine,
+    make_trainer,
+    settled_engine,
+)
 from mbnas.engine.packed import PackedEngine
 from mbnas.engine.work import TRIAL_FAILURES
 from mbnas.engine.workers import WorkersEngine
@@ -40,4 +47,5 @@ __all__ = [
     "check_engine",
     "make_engine",
     "make_trainer",
+    "settled_engine",
 ]

@@ -8,7 +8,8 @@ from typing import Literal, get_args
 from mbnas.data import Dataset
 from mbnas.engine.jobs import Engine
 from mbnas.engine.local import LocalEngine
-from mbnas.engine.packed import PACK_ON_GPU, PackedEngine
+from mbnas.engine.packed import PackedEngine
+from mbnas.engine.room import PACK_ON_GPU
 from mbnas.engine.workers import WorkersEngine
 from mbnas.errors import StudyError
 from mbnas.measure.cores import usable_cores
@@ -17,9 +18,10 @@ from mbnas.training.recipe import Recipe
 from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Trainer
 
-EngineName = Literal["local", "workers", "ray"]
+EngineName = Literal["auto", "local", "workers", "ray"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 MOST_ON_CPU = 4
+"""Trainings at once on a CPU, where nobody says how many."""
 
 
 def make_trainer(
@@ -65,6 +67,14 @@ def check_engine(name: str) -> EngineName:
     raise StudyError(f'engine "{name}": unknown; engines are {", ".join(ENGINES)}')
 
 
+def settled_engine(name: EngineName, trainer: Trainer) -> EngineName:
+    """What `auto` means: processes where a GPU trains, which threads of one process keep idle."""
+    if name != "auto":
+        return name
+    on_gpu = isinstance(trainer, TorchTrainer) and not trainer.uses_cores
+    return "workers" if on_gpu else "local"
+
+
 def make_engine(
     name: EngineName,
     trainer: Trainer,
@@ -76,18 +86,21 @@ def make_engine(
     """An engine on this machine.
 
     Args:
-        name: `local`, in this process, or `workers`, in processes of their own.
+        name: `local`, in this process; `workers`, in processes of their own; `auto`, the latter on
+            a GPU.
         trainer: Trains networks.
         meter: Measures latencies, here or beside.
         classes: Number of classes of the data.
         pack: Networks trained at once, on GPUs on each. None takes one for each core, at most
-            four, for two on a core each are done sooner than in turns on both; and on a GPU four.
+            four, for two on a core each are done sooner than in turns on both; on a GPU four in
+            processes, one in this process, where several would wait for each other.
         on_wait: Called when another mbnas keeps a training from the cores for two seconds.
 
     Raises:
         StudyError: trainer or meter cannot be sent to another process.
     """
-    pack = pack or usual_pack(trainer)
+    name = settled_engine(name, trainer)
+    pack = pack or usual_pack(name, trainer)
     if name == "workers":
         return WorkersEngine(trainer, meter, classes, pack, on_wait)
     if pack == 1:
@@ -97,8 +110,10 @@ def make_engine(
     return PackedEngine(trainer, meter, classes, pack, on_wait)
 
 
-def usual_pack(trainer: Trainer) -> int:
+def usual_pack(name: EngineName, trainer: Trainer) -> int:
     """Networks trained at once on a device, where nobody says how many."""
     if not isinstance(trainer, TorchTrainer):
         return 1
-    return min(MOST_ON_CPU, len(usable_cores())) if trainer.uses_cores else PACK_ON_GPU
+    if trainer.uses_cores:
+        return min(MOST_ON_CPU, len(usable_cores()))
+    return 1 if name == "local" else PACK_ON_GPU

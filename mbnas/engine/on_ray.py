@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
-from mbnas.engine.packed import PACK_ON_GPU
 from mbnas.engine.ray_cluster import (
     LATENCY_RESOURCE,
     LOOK_SECONDS,
@@ -24,6 +23,7 @@ from mbnas.engine.ray_cluster import (
     remotely,
 )
 from mbnas.engine.ray_meter import RayMeter
+from mbnas.engine.room import PACK_ON_GPU
 from mbnas.errors import BuildError
 from mbnas.files import write_atomically
 from mbnas.training.trainer import Epoch, Trainer

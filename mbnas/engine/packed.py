@@ -8,21 +8,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from mbnas.engine.beside import MeasuringProcess
 from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
-from mbnas.engine.room import WHOLE, Room
+from mbnas.engine.room import USABLE, WHOLE, Room
 from mbnas.engine.work import evaluate
 from mbnas.measure.latency import LatencyMeter
 from mbnas.training.trainer import Epoch, Trainer
-
-PACK_ON_GPU = 4
-"""Trainings at once on a GPU, where nobody says how many."""
-USABLE = 0.8
-"""Share of the device's free memory that trainings fill by their own estimate."""
 
 
 class PackedEngine:
     """Trains up to `pack` networks at once, each in a thread, on a GPU each in a stream.
 
-    One network of a few million MACs leaves most of a large GPU idle. As many run together as the
+    Two networks on a core each are done sooner than in turns on both. As many run together as the
     memory holds by the trainer's estimate; one that meets a lack of memory all the same is trained
     again alone, from its checkpoint on.
 

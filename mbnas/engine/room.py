@@ -5,9 +5,20 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 WHOLE = 1.0
+USABLE = 0.8
+"""Share of the device's free memory that trainings fill by their own estimate."""
+PACK_ON_GPU = 4
+"""Processes that train on a GPU at once, where nobody says how many."""
+
+
+def fits(share: float, held: Sequence[float]) -> bool:
+    """Whether a share is left; whoever has the whole is alone, even with those that have none."""
+    if not held:
+        return True
+    return WHOLE not in (share, *held) and sum(held) + share <= WHOLE
 
 
 class Room:
@@ -25,7 +36,7 @@ class Room:
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
-            self._changed.wait_for(lambda: self._waiting[0] is ticket and self._fits(share))
+            self._changed.wait_for(lambda: self._waiting[0] is ticket and fits(share, self._held))
             self._waiting.popleft()
             self._held.append(share)
             self._changed.notify_all()
@@ -35,9 +46,3 @@ class Room:
             with self._changed:
                 self._held.remove(share)
                 self._changed.notify_all()
-
-    def _fits(self, share: float) -> bool:
-        """Beside those inside; whoever holds the whole is alone, even with those that hold none."""
-        if not self._held:
-            return True
-        return WHOLE not in (share, *self._held) and sum(self._held) + share <= WHOLE

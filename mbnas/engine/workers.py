@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
+from mbnas.engine.room import USABLE, WHOLE, fits
 from mbnas.engine.sharing import SharedCopy
 from mbnas.engine.worker import Broken, Place, Said, Waits, Worker
 from mbnas.measure.cores import reserved_cores, usable_cores, with_hyperthreads
@@ -32,13 +33,13 @@ class _Task:
 
     Attributes:
         job: What is to be done.
+        share: Of the device's memory; what takes the whole has the device to itself.
         lost: Whether a worker has died of it already.
-        alone: Whether it is tried again with the device to itself.
     """
 
     job: Job
+    share: float = 0.0
     lost: bool = False
-    alone: bool = False
 
 
 @dataclass(slots=True)
@@ -69,8 +70,10 @@ class WorkersEngine:
     """Trains in some processes and measures in another.
 
     A process that dies takes nothing with it: its job goes to another one, from the last epoch on.
-    The images are in memory that all share. Where trainings use the cores, the measuring process
-    makes them pause; where they use GPUs, it has cores to itself if there are enough.
+    On each device as many trainings run as its memory holds by the trainer's estimate; one that
+    meets a lack of memory all the same is trained again alone, from its checkpoint on. The images
+    are in memory that all share. Where trainings use the cores, the measuring process makes them
+    pause; where they use GPUs, it has cores to itself if there are enough.
 
     Args:
         trainer: Trains networks; sent to the processes.
@@ -93,6 +96,7 @@ class WorkersEngine:
     ) -> None:
         self._tools = SharedCopy.of((trainer, meter))
         self._epochs = trainer.epochs
+        self._memory = trainer.memory
         self._classes = classes
         self._on_wait = on_wait
         self._logs = Path(tempfile.mkdtemp(prefix="mbnas-workers-"))
@@ -111,7 +115,12 @@ class WorkersEngine:
 
     def submit(self, job: Job) -> None:
         """Gives a job to a free worker, or lets it wait for one."""
-        (self._measurements if isinstance(job, Measure) else self._trainings).append(_Task(job))
+        match job:
+            case Measure():
+                self._measurements.append(_Task(job))
+            case Train():
+                share = self._memory(job.assignment.architecture) / USABLE
+                self._trainings.append(_Task(job, min(share, WHOLE)))
         self._assign()
 
     def wait(self, on_epoch: Callable[[int, Epoch], None]) -> Outcome:
@@ -150,13 +159,11 @@ class WorkersEngine:
         self._begin(self._training, self._trainings)
 
     def _begin(self, seats: Sequence[_Seat], waiting: deque[_Task]) -> None:
-        """Gives jobs in turn to free seats; nothing begins beside one that must be alone."""
+        """Gives jobs in turn to free seats whose device has room for them."""
         while waiting:
-            free = [seat for seat in seats if seat.task is None]
-            busy = [seat.task for seat in seats if seat.task is not None]
-            if not free or any(task.alone for task in busy) or (waiting[0].alone and busy):
+            seat = next((one for one in seats if _has_room(one, seats, waiting[0].share)), None)
+            if seat is None:
                 return
-            seat = free[0]
             seat.worker = seat.worker or Worker(
                 seat.place, self._tools, self._classes, self._logs / seat.place.name
             )
@@ -200,8 +207,8 @@ class WorkersEngine:
         """An outcome; a lack of memory is tried once more, nothing beside it."""
         task, seat.task = seat.task, None
         assert task is not None
-        if isinstance(outcome, Failed) and outcome.kind == "out of memory" and not task.alone:
-            self._again(replace(task, alone=True))
+        if isinstance(outcome, Failed) and outcome.kind == "out of memory" and task.share < WHOLE:
+            self._again(replace(task, share=WHOLE))
             return None
         return outcome
 
@@ -222,6 +229,14 @@ class WorkersEngine:
     def _again(self, task: _Task) -> None:
         waiting = self._measurements if isinstance(task.job, Measure) else self._trainings
         waiting.appendleft(task)
+
+
+def _has_room(seat: _Seat, seats: Sequence[_Seat], share: float) -> bool:
+    """Whether a seat is free, and its device has a share of its memory left."""
+    if seat.task is not None:
+        return False
+    beside = [one.task for one in seats if one.place.device == seat.place.device and one.task]
+    return fits(share, [task.share for task in beside])
 
 
 def _end_hanging(seat: _Seat) -> Failed:

@@ -9,9 +9,16 @@ from dataclasses import dataclass, replace
 import torch
 
 from mbnas.data import Dataset
-from mbnas.engine import Engine, EngineName, MeasuringProcess, make_engine, make_trainer
+from mbnas.engine import (
+    Engine,
+    EngineName,
+    MeasuringProcess,
+    make_engine,
+    make_trainer,
+    settled_engine,
+)
 from mbnas.engine.on_ray import RayEngine, RayMeter, connect
-from mbnas.engine.packed import PACK_ON_GPU
+from mbnas.engine.room import PACK_ON_GPU
 from mbnas.measure.host import Host, this_host
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.network import Architecture
@@ -33,7 +40,7 @@ class Equipment:
         device: Where; None takes a GPU where there is one.
         given: A trainer in place of PyTorch's.
         meter: Measures latencies.
-        engine_name: Where candidates are evaluated.
+        engine_name: Where candidates are evaluated; settled with the first `engine`.
         address: Of a Ray cluster; None starts Ray on this machine.
         pack: Networks trained at once; None takes the usual number.
     """
@@ -128,6 +135,7 @@ class Equipment:
             self.meter.on_wait = observer.waits_for_cores
         trainer = self.trainer(observer)
         meter = self.meter
+        self.engine_name = settled_engine(self.engine_name, trainer)
         beside = self.engine_name == "local" and not trainer.uses_cores
         if beside and isinstance(meter, OrtLatencyMeter):
             # The cores, which training does not need, measure the next network meanwhile.

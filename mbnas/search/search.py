@@ -73,7 +73,8 @@ class Search:
             `mbnas.find_calibration(space, classes, threads)` has one after `mbnas calibrate`.
         pack: Networks trained at once; by default one a core, at most four, and on a GPU four.
         engine: Where candidates are evaluated: `local`, in this process; `workers`, in processes
-            of their own on this machine, which use every GPU; `ray`, on a Ray cluster.
+            of their own on this machine, which use every GPU; `ray`, on a Ray cluster; `auto`,
+            the second where there is a GPU, else the first.
         address: Of the cluster, `auto` or `host:port`; by default Ray is started on this machine.
         batch: Trials in evaluation at once. What is searched then depends on the seed, this number
             and what was measured, and not on which trial ended first or how often the search was
@@ -112,7 +113,7 @@ class Search:
         meter: LatencyMeter | None = None,
         predictor: Predictor | None = None,
         pack: int | None = None,
-        engine: EngineName = "local",
+        engine: EngineName = "auto",
         address: str | None = None,
         batch: int | None = None,
         trial_seconds: float | None = None,

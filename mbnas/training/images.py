@@ -100,6 +100,11 @@ class ImageTensors:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def bytes(self) -> int:
+        """What the images take of the device's memory, as they were decoded."""
+        return self._resized[self._decoded].nbytes
+
     def at(self, resolution: int) -> Tensor:
         """All images as uint8 (N, H, W, C) of that resolution; each one asked for is kept."""
         with self._resizing:

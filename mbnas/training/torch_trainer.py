@@ -27,6 +27,7 @@ from mbnas.training.device import (
     usual_precision,
 )
 from mbnas.training.images import ImageTensors, LabelledImages, Normalisation
+from mbnas.training.memory import MemoryShare
 from mbnas.training.recipe import Precision, Recipe
 from mbnas.training.run import TrainingRun
 from mbnas.training.steps import STEPS_BEFORE_CAPTURE
@@ -36,6 +37,8 @@ MACS_PER_THREAD = 5e8
 """Work in one step's forward pass that keeps a CPU thread busy. Below it, threads spend their time
 waiting for each other: digits-sized networks train several times slower on two busy cores than
 on one."""
+CUDA_CONTEXT_BYTES = 6e8
+"""About what a process takes of a GPU before it has trained anything."""
 TIMED_STEPS = 3
 _PRECISIONS: tuple[Precision, Precision] = ("float32", "bfloat16")
 WORTH_IT = 1.1
@@ -176,20 +179,17 @@ class TorchTrainer:
         evaluation = step / 3 * len(self._validation) / size  # no backward pass
         return self.recipe.epochs * (step * (len(self._train) // size) + evaluation)
 
-    def memory(self, architecture: AnyNetwork) -> float:
-        """The share of the device's free memory that training this network takes, by arithmetic.
-
-        Of every primitive's output, one copy is kept for the backward pass, and a gradient passes.
-        What a foreign network needs is not known: it is trained alone.
-        """
-        if not isinstance(architecture, Architecture):
-            return 1.0
-        graph = architecture.lower(self._classes)
-        values = sum(math.prod(node.shape) for node in graph.nodes)
-        width = 2 if self.recipe.precision == "bfloat16" else 4
-        size = self.recipe.batch_size_for(len(self._train))
-        needed = 2 * values * size * width + 16 * costs(graph).params
-        return needed / self._free_bytes
+    @property
+    def memory(self) -> MemoryShare:
+        """Tells the share of the device's free memory that training a network takes."""
+        images = self._train.bytes + self._validation.bytes
+        return MemoryShare(
+            free_bytes=self._free_bytes,
+            bytes_besides=0.0 if self.uses_cores else CUDA_CONTEXT_BYTES + images,
+            classes=self._classes,
+            batch_size=self.recipe.batch_size_for(len(self._train)),
+            bytes_a_value=2 if self.recipe.precision == "bfloat16" else 4,
+        )
 
     def settle_precision(self, architectures: Sequence[Architecture]) -> Precision:
         """Trains from now on in bfloat16, if a few steps of some networks are faster so on a CPU.

@@ -133,6 +133,10 @@ class Trainer(Protocol):
         """About how long a whole training would take, from a few steps."""
         ...
 
-    def memory(self, architecture: AnyNetwork) -> float:
-        """The share of the free memory of the device that training this network takes."""
+    @property
+    def memory(self) -> Callable[[AnyNetwork], float]:
+        """Tells the share of the device's free memory that training a network takes.
+
+        What it gives may be kept, or sent to another process, without the images.
+        """
         ...

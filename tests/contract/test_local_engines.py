@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from engine_fakes import Make, ignore, local, opened, packed
-from helpers import some_architectures, tiny_space
+from helpers import some_architectures, stripes, tiny_space
 
 from mbnas.engine import (
     Failed,
@@ -26,10 +26,13 @@ from mbnas.engine import (
     MeasuringProcess,
     Train,
     Trained,
+    settled_engine,
 )
 from mbnas.measure.cores import CoreLock, usable_cores
 from mbnas.network import Architecture
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
+from mbnas.training.recipe import Recipe
+from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import (
     Assignment,
     Epoch,
@@ -85,6 +88,16 @@ def test_one_that_has_no_room_even_alone_fails() -> None:
     assert isinstance(outcome, Failed)
     assert "no room" in outcome.reason
     assert len(tries) == 2
+
+
+def test_auto_is_processes_where_a_gpu_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = stripes(64)
+    trainer = TorchTrainer(part, part, 2, Recipe(), flip=True, crop=True, device="cpu")
+    assert settled_engine("auto", trainer) == "local"
+    monkeypatch.setattr(TorchTrainer, "uses_cores", property(lambda _: False))
+    assert settled_engine("auto", trainer) == "workers"
+    assert settled_engine("local", trainer) == "local"
+    assert settled_engine("auto", FakeTrainer()) == "local"
 
 
 def test_a_pack_is_as_large_as_the_memory() -> None:

@@ -20,6 +20,7 @@ from engine_fakes import (
     CoresMeter,
     Deadly,
     Hanging,
+    Large,
     NoRoom,
     OnCores,
     Raises,
@@ -119,6 +120,16 @@ def test_nothing_is_measured_beside_a_training_on_the_same_cores(
         outcomes = [engine.wait(ignore) for _ in range(7)]
     assert sum(isinstance(outcome, Measured) for outcome in outcomes) == 5
     assert not marks(tmp_path, "overlap")
+
+
+def test_as_many_are_trained_at_once_as_the_memory_holds(tmp_path: Path) -> None:
+    some = some_architectures(tiny_space(), 4)
+    with opened(Large(tmp_path), pack=4) as engine:
+        for trial, network in enumerate(some):
+            engine.submit(Train(trial, Assignment(network, 0)))
+        for _ in some:
+            assert isinstance(engine.wait(ignore), Trained)
+    assert max(int(count) for count in marks(tmp_path, "count")) == 2
 
 
 def test_the_images_are_in_memory_once() -> None:

@@ -1,4 +1,4 @@
-"""The packed engine on a CUDA device."""
+"""The engines that train several networks at once on a CUDA device."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ pytestmark = [
 for needed in ("onnxruntime", "pydantic", "tomli_w"):
     pytest.importorskip(needed, reason=f"the engine measures latencies, which needs {needed}")
 
-from mbnas.engine import PackedEngine, Train, Trained, make_engine  # noqa: E402
+from mbnas.engine import (  # noqa: E402
+    EngineName,
+    PackedEngine,
+    Train,
+    Trained,
+    WorkersEngine,
+    make_engine,
+)
 from mbnas.testing import FakeLatencyMeter  # noqa: E402
 from mbnas.training.recipe import Recipe  # noqa: E402
 from mbnas.training.torch_trainer import TorchTrainer  # noqa: E402
 from mbnas.training.trainer import Assignment  # noqa: E402
 
 
-def test_a_pack_is_trained_and_its_files_agree() -> None:
+@pytest.mark.parametrize("name", ["auto", "local"])
+def test_a_pack_is_trained_and_its_files_agree(name: EngineName) -> None:
     trainer = TorchTrainer(
         stripes(640), stripes(160, seed=1), 2, Recipe(epochs=4), flip=True, crop=True
     )
     some = some_architectures(tiny_space(), 4)
-    engine = make_engine("local", trainer, FakeLatencyMeter(), classes=2)
-    assert isinstance(engine, PackedEngine)
+    engine = make_engine(name, trainer, FakeLatencyMeter(), classes=2, pack=3)
+    assert isinstance(engine, WorkersEngine if name == "auto" else PackedEngine)
     with contextlib.closing(engine):
         for trial, architecture in enumerate(some):
             engine.submit(Train(trial, Assignment(architecture, 0)))

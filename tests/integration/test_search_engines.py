@@ -36,7 +36,7 @@ def test_with_a_batch_every_engine_makes_the_same_search(
 
 
 def test_an_engine_that_is_not_known_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="engines are local, workers, ray"):
+    with pytest.raises(StudyError, match="engines are auto, local, workers, ray"):
         fake_search(tmp_path / "study", engine="cluster")
 
 

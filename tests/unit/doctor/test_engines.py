@@ -16,9 +16,18 @@ def test_the_search_s_own_process_is_always_there() -> None:
     assert found.state == "well"
 
 
+@pytest.mark.parametrize(("gpu", "taken"), [(False, "local"), (True, "workers")])
+def test_auto_is_what_a_search_would_take(
+    monkeypatch: pytest.MonkeyPatch, gpu: bool, taken: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    (found,) = engine("auto", None)
+    assert found.said.startswith(taken)
+
+
 def test_an_unknown_engine() -> None:
     (found,) = engine("loco", None)
-    assert (found.state, found.mend) == ("fault", "write one of local, workers, ray")
+    assert (found.state, found.mend) == ("fault", "write one of auto, local, workers, ray")
 
 
 def test_a_worker_starts_and_computes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -243,6 +244,12 @@ def test_balanced_accuracy_counts_classes_alike() -> None:
 def test_memory_grows_with_the_batch() -> None:
     small, large = (trainer(Recipe(batch_size=size)).memory(network()) for size in (32, 64))
     assert 0 < small < large < 1
+
+
+def test_what_tells_the_memory_holds_no_images() -> None:
+    told = pickle.loads(pickle.dumps(trainer().memory))
+    assert told(network()) == pytest.approx(trainer().memory(network()), rel=0.5)
+    assert len(pickle.dumps(told)) < 1_000 < trainer()._train.bytes
 
 
 def test_precision_is_settled_by_trying() -> None:

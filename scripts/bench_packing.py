@@ -1,0 +1,123 @@
+"""Candidates an hour on one device, trained one at a time and in several processes at once.
+
+A part of `bench_training.py`. Every network is new to the libraries, as in a search; starting the
+processes, each with one network for its libraries to set up, is not counted. On a GPU processes
+take turns; under NVIDIA's MPS, where it is to be had, their kernels run at the same time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mbnas.network import Architecture
+from mbnas.space import SearchSpace
+from mbnas.training.torch_trainer import TorchTrainer
+from mbnas.training.trainer import Assignment, Epoch
+
+PROCESSES = (4, 8)
+PROCESSES_UNDER_MPS = (4, 8, 16)
+PATIENCE_SECONDS = 60.0
+MPS = "nvidia-cuda-mps-control"
+
+
+def packing(trainer: TorchTrainer, space: SearchSpace, count: int) -> dict[str, Any]:
+    """Candidates an hour in every way, and how far accuracies lie from those one at a time."""
+    rng = random.Random(2)
+    first, *some = [space.architecture(space.sample(rng)) for _ in range(count + 1)]
+    found: dict[str, Any] = {"candidates": count, "epochs": trainer.epochs}
+    train(trainer, first)
+    start = time.perf_counter()
+    alone = [train(trainer, one) for one in some]
+    found["candidates an hour, one at a time"] = rate(count, start)
+    ways = [(number, False) for number in PROCESSES]
+    if shutil.which(MPS):
+        ways += [(number, True) for number in PROCESSES_UNDER_MPS]
+    for number, shared in ways:
+        way = f"{number} processes" + " under MPS" if shared else f"{number} processes"
+        print(f"packing: {way}", file=sys.stderr, flush=True)
+        try:
+            with mps() if shared else contextlib.nullcontext():
+                accuracies, per_hour = at_once(trainer, first, some, number)
+        except (queue.Empty, subprocess.SubprocessError) as error:
+            found[f"candidates an hour, {way}"] = f"none: {error!r}"
+            continue
+        found[f"candidates an hour, {way}"] = per_hour
+        apart = max(abs(one - other) for one, other in zip(accuracies, alone, strict=True))
+        found[f"largest difference in accuracy, {way}"] = round(apart, 4)
+    return found
+
+
+def at_once(
+    trainer: TorchTrainer, first: Architecture, some: Sequence[Architecture], number: int
+) -> tuple[list[float], int]:
+    """Accuracies, and candidates an hour, of a pack of processes."""
+    context = multiprocessing.get_context("spawn")
+    tasks, done = context.Queue(), context.Queue()
+    device = str(trainer.device)
+    workers = [
+        context.Process(target=serve, args=(trainer, device, first, tasks, done), daemon=True)
+        for _ in range(number)
+    ]
+    try:
+        for worker in workers:
+            worker.start()
+        for _ in workers:
+            done.get(timeout=PATIENCE_SECONDS)  # is ready
+        start = time.perf_counter()
+        for at, one in enumerate(some):
+            tasks.put((at, one))
+        accuracies = dict(done.get(timeout=PATIENCE_SECONDS) for _ in some)
+        per_hour = rate(len(some), start)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.join()
+    return [accuracies[at] for at in range(len(some))], per_hour
+
+
+def serve(trainer: TorchTrainer, device: str, first: Architecture, tasks: Any, done: Any) -> None:
+    """What a process does: one network for set-up, then those that come."""
+    trainer = trainer.on(device)
+    train(trainer, first)
+    done.put((-1, 0.0))
+    while True:
+        at, one = tasks.get()
+        done.put((at, train(trainer, one)))
+
+
+def train(trainer: TorchTrainer, one: Architecture) -> float:
+    return trainer.train(Assignment(one, 0), ignore).accuracy
+
+
+def ignore(_: Epoch) -> None:
+    """Hears nothing."""
+
+
+def rate(count: int, start: float) -> int:
+    return round(3600 * count / (time.perf_counter() - start))
+
+
+@contextlib.contextmanager
+def mps() -> Iterator[None]:
+    """NVIDIA's MPS for the processes that are started inside; nobody else meets it."""
+    with tempfile.TemporaryDirectory(prefix="mps-") as folder:
+        own = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
+        os.environ |= own
+        try:
+            subprocess.run([MPS, "-d"], check=True)
+            yield
+        finally:
+            subprocess.run([MPS], input="quit\n", text=True, check=False)
+            for name in own:
+                del os.environ[name]
