@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
+from threadpoolctl import threadpool_limits
 
 from mbnas.sampling.beliefs import log_error
 from mbnas.sampling.history import MOST_SEEN
@@ -116,11 +117,12 @@ class FrontReach:
             [(one, it.values[0]) for one, it in said if it and math.isfinite(it.values[0])]
         )
         rows = np.array([view.points.row(one.params) for one, _ in usable])
-        process = GaussianProcess(
-            view.exact(rows).features, log_error(np.array([value for _, value in usable]))
-        )
         own = view.exact(view.points.row(trial.params)[None, :])
-        mean, deviation = process.predict(own.features)
+        with threadpool_limits(1, user_api="blas"):  # the cores are the trainings'
+            process = GaussianProcess(
+                view.exact(rows).features, log_error(np.array([value for _, value in usable]))
+            )
+            mean, deviation = process.predict(own.features)
         spread = math.hypot(float(deviation[0]), process.noise)
         return self._verdict(
             trial, to_beat, float(mean[0]), spread, len(inside), CHANCE_BEFORE_TRAINING
