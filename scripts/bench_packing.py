@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mbnas.network import Architecture
@@ -27,19 +27,30 @@ from mbnas.training.trainer import Assignment, Epoch
 
 PROCESSES = (4, 8)
 PROCESSES_UNDER_MPS = (4, 8, 16)
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 90.0
+"""For one way; a GPU that does not answer is to cost no more."""
 MPS = "nvidia-cuda-mps-control"
 
 
-def packing(trainer: TorchTrainer, space: SearchSpace, count: int) -> dict[str, Any]:
-    """Candidates an hour in every way, and how far accuracies lie from those one at a time."""
+def packing(
+    trainer: TorchTrainer,
+    space: SearchSpace,
+    count: int,
+    found: dict[str, Any],
+    keep: Callable[[], None],
+) -> None:
+    """Candidates an hour in every way, and how far accuracies lie from those one at a time.
+
+    Each is written into `found`, and `keep` called, before the next is begun.
+    """
     rng = random.Random(2)
     first, *some = [space.architecture(space.sample(rng)) for _ in range(count + 1)]
-    found: dict[str, Any] = {"candidates": count, "epochs": trainer.epochs}
+    found |= {"candidates": count, "epochs": trainer.epochs}
     train(trainer, first)
     start = time.perf_counter()
     alone = [train(trainer, one) for one in some]
     found["candidates an hour, one at a time"] = rate(count, start)
+    keep()
     ways = [(number, False) for number in PROCESSES]
     if shutil.which(MPS):
         ways += [(number, True) for number in PROCESSES_UNDER_MPS]
@@ -51,11 +62,12 @@ def packing(trainer: TorchTrainer, space: SearchSpace, count: int) -> dict[str, 
                 accuracies, per_hour = at_once(trainer, first, some, number)
         except (queue.Empty, subprocess.SubprocessError) as error:
             found[f"candidates an hour, {way}"] = f"none: {error!r}"
+            keep()
             continue
         found[f"candidates an hour, {way}"] = per_hour
         apart = max(abs(one - other) for one, other in zip(accuracies, alone, strict=True))
         found[f"largest difference in accuracy, {way}"] = round(apart, 4)
-    return found
+        keep()
 
 
 def at_once(
@@ -69,15 +81,20 @@ def at_once(
         context.Process(target=serve, args=(trainer, device, first, tasks, done), daemon=True)
         for _ in range(number)
     ]
+    until = time.monotonic() + PATIENCE_SECONDS
+
+    def answer() -> tuple[int, float]:
+        return done.get(timeout=max(0.0, until - time.monotonic()))
+
     try:
         for worker in workers:
             worker.start()
         for _ in workers:
-            done.get(timeout=PATIENCE_SECONDS)  # is ready
+            answer()  # is ready
         start = time.perf_counter()
         for at, one in enumerate(some):
             tasks.put((at, one))
-        accuracies = dict(done.get(timeout=PATIENCE_SECONDS) for _ in some)
+        accuracies = dict(answer() for _ in some)
         per_hour = rate(len(some), start)
     finally:
         for worker in workers:
@@ -115,9 +132,9 @@ def mps() -> Iterator[None]:
         own = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
         os.environ |= own
         try:
-            subprocess.run([MPS, "-d"], check=True)
+            subprocess.run([MPS, "-d"], check=True, timeout=10)
             yield
         finally:
-            subprocess.run([MPS], input="quit\n", text=True, check=False)
+            subprocess.run([MPS], input="quit\n", text=True, check=False, timeout=10)
             for name in own:
                 del os.environ[name]

@@ -138,16 +138,26 @@ def accuracies(
     }
 
 
-def packed(train: Part, held_out: Part, count: int, epochs: int, device: str) -> dict[str, Any]:
-    """Candidates an hour, one at a time and several at once; on a CPU as a search trains there."""
+def packed(
+    train: Part,
+    held_out: Part,
+    count: int,
+    epochs: int,
+    device: str,
+    found: dict[str, Any],
+    keep: Callable[[], None],
+) -> None:
+    """Candidates an hour, one at a time and several at once, as a search trains on the device."""
     trainer = make_trainer(train, held_out, Recipe(epochs=epochs), device)
-    found = packing(trainer, SPACE, count) if device != "cpu" else in_threads(trainer, count)
     rng = random.Random(2)
     some = [SPACE.architecture(SPACE.sample(rng)) for _ in range(3)]
     found["candidates an hour, stock loop"] = round(
         3600 / stock_seconds(some, train, held_out, epochs, device)
     )
-    return found
+    if device == "cpu":
+        found |= in_threads(trainer, count)
+    else:
+        packing(trainer, SPACE, count, found, keep)
 
 
 def in_threads(trainer: TorchTrainer, count: int) -> dict[str, Any]:
@@ -290,7 +300,8 @@ def measure(
     if "packing" in arguments.parts:
         say("packing")
         count, epochs = (16, 4) if on_gpu else (4, 1) if short else (6, 1)
-        results["packing"] = packed(train, held_out, count, epochs, device)
+        found = results["packing"] = {}
+        packed(train, held_out, count, epochs, device, found, lambda: keep(results))
         keep(results)
     for name, architecture in zip(NAMES, networks(), strict=True):
         if "speed" in arguments.parts:
