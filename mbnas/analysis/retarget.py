@@ -15,8 +15,8 @@ from mbnas.measure.latency import Latency
 from mbnas.search import Goals, Limit, Study, Trial, front, maximize, minimize
 from mbnas.search.front import broken_limit, points
 
-NEAR = 0.3
-"""Share of its latency that a network may have to lose to be on the front and still be near it."""
+REACH = 0.3
+"""Share of its latency that a network within reach of the front may have to lose to be on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +204,12 @@ def timed_in_search(study: Study) -> list[Trial]:
     return sorted(found, key=lambda trial: (_latency_ms(trial), trial.number))
 
 
-def within_reach(study: Study, near: float = NEAR) -> list[Trial]:
+def within_reach(study: Study, reach: float = REACH) -> list[Trial]:
     """The front, and what would be on it if it were faster by a share of its latency.
 
     Args:
         study: The study.
-        near: The share; 0 gives the front, 1 every trained network.
+        reach: The share; 0 gives the front, 1 every trained network.
 
     Returns:
         From fast to slow.
@@ -217,8 +217,8 @@ def within_reach(study: Study, near: float = NEAR) -> list[Trial]:
     Raises:
         StudyError: no share, or no trial was trained and timed.
     """
-    if not 0 <= near <= 1:
-        raise StudyError(f"near = {near:g}: must be between 0, the front, and 1, every network")
+    if not 0 <= reach <= 1:
+        raise StudyError(f"reach = {reach:g}: must be between 0, the front, and 1, every network")
     trained = timed_in_search(study)
     if not trained:
         raise StudyError(f"{study.folder.path}: has no trained trial to time again; search first")
@@ -227,12 +227,12 @@ def within_reach(study: Study, near: float = NEAR) -> list[Trial]:
     numbers = {trial.number for trial in members}
     heights = points(members, goals)
 
-    def is_near(trial: Trial) -> bool:
+    def is_within(trial: Trial) -> bool:
         ((accuracy, latency_ms),) = points([trial], goals)
-        faster_ms = (1 - near) * latency_ms
+        faster_ms = (1 - reach) * latency_ms
         return all(height < accuracy for height, cost in heights if cost <= faster_ms)
 
-    return [trial for trial in trained if trial.number in numbers or is_near(trial)]
+    return [trial for trial in trained if trial.number in numbers or is_within(trial)]
 
 
 def _latency_ms(trial: Trial) -> float:

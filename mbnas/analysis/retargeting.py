@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mbnas.analysis.retarget import NEAR, Retarget, latency_goals, retargeted, within_reach
+from mbnas.analysis.retarget import REACH, Retarget, latency_goals, retargeted, within_reach
 from mbnas.analysis.retarget_record import (
     Precision,
     RetargetRecord,
@@ -49,7 +49,7 @@ def retarget(
     threads: int | None = None,
     int8: bool = False,
     seconds: float = SECONDS,
-    near: float = NEAR,
+    reach: float = REACH,
     limits: Sequence[Limit] = (),
     name: str | None = None,
     meter: FileMeter | None = None,
@@ -65,7 +65,7 @@ def retarget(
         threads: Of each network; by default those of the study.
         int8: Whether to time the networks in 8 bits. Accuracies remain those of the search.
         seconds: For each network at most.
-        near: Share of its latency that a network may have to lose to be on the front and still be
+        reach: Share of its latency that a network may have to lose to be on the front and still be
             timed: 0 takes the front alone, 1 every trained network.
         limits: For the new front, in place of the study's on the same quantities or beside them.
         name: Of its file under `retargets/`; by default made of processor, threads, precision and
@@ -80,7 +80,7 @@ def retarget(
     """
     observer = observer or RetargetObserver()
     goals = latency_goals(study, limits)
-    trials = within_reach(study, near)
+    trials = within_reach(study, reach)
     if meter is None:
         threads = study.record.threads if threads is None else threads
         meter = OrtLatencyMeter(threads, seconds, on_wait=observer.waits_for_cores)

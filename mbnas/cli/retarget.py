@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import mbnas
-from mbnas.analysis.retarget import NEAR
+from mbnas.analysis.retarget import REACH
 from mbnas.analysis.retargeting import RetargetObserver
 from mbnas.cli.options import limit
 from mbnas.cli.words import SaysItWaits, goes_on_with
@@ -30,7 +30,7 @@ LIMIT  as in a search: latency_ms=2, params=1e6, ...; takes the place of the stu
 
 Networks that were trained are timed again on this machine, as it is set up now, and nothing is
 trained. Without --all these are the front and its neighbourhood: what would be on the front if it
-took --near less of its latency ({NEAR} by default). The study stays as it is; latencies are kept
+took --reach less of its latency ({REACH} by default). The study stays as it is; latencies are kept
 as they come in STUDY/retargets/NAME.json, the report lies beside it.
 
 With --int8 the latencies are of networks in 8 bits. Accuracies are always those of the search.
@@ -51,11 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     networks = parser.add_argument_group("networks").add_mutually_exclusive_group()
     networks.add_argument(
-        "--near",
+        "--reach",
         type=float,
-        default=NEAR,
+        default=REACH,
         metavar="SHARE",
-        help=f"those nearer to the front than this share of their latency (default {NEAR})",
+        help=f"those nearer to the front than this share of their latency (default {REACH})",
     )
     networks.add_argument("--all", action="store_true", help="every trained network")
     parser.add_argument(
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             threads=arguments.threads,
             int8=arguments.int8,
             seconds=arguments.seconds,
-            near=1.0 if arguments.all else arguments.near,
+            reach=1.0 if arguments.all else arguments.reach,
             limits=arguments.limit,
             name=arguments.name,
             observer=watch,

@@ -112,7 +112,7 @@ def _sentences(found: Retarget) -> Iterator[str]:
     if len(found.networks) < found.trained:
         yield (
             f"{len(found.networks)} of {plural(found.trained, 'trained network')} were timed, the"
-            " front and what is near it; --all times the others too."
+            " front and what is within reach of it; --all times the others too."
         )
     if found.study.record.goals.cost != "latency_ms":
         yield (

@@ -36,7 +36,7 @@ TEMPLATES = (
     "dashboard {out}/none --port 99999",
     "confirm {out}/none --seeds 2 --near 1 --epochs 3 --recipe {study}/space.toml",
     "baselines {out}/none mobilenet_v2@0.35 torchvision:resnet18 --random",
-    "retarget {study} --threads 1 --near 0.1 --seconds 0.01 --limit latency_ms=1 --name x",
+    "retarget {study} --threads 1 --reach 0.1 --seconds 0.01 --limit latency_ms=1 --name x",
     "simulate {study}/trials.csv --choices a,b --maximize accuracy --minimize latency_ms"
     " --seeds 1 --trainings 5 --out {out}/sim --workers 1",
 )

@@ -62,7 +62,7 @@ def study(made: Path, tmp_path: Path) -> Study:
 
 def test_the_front_moves_as_the_latencies_say(study: Study) -> None:
     before = (study.hypervolume, study.folder.record_file.read_bytes())
-    found = mbnas.retarget(study, near=1.0, meter=Upended())
+    found = mbnas.retarget(study, reach=1.0, meter=Upended())
     trained = [one for one in study.trials if one.status == "trained"]
     assert len(found.networks) == found.trained == len(trained) == 20
     points = {
@@ -88,22 +88,22 @@ def test_the_front_moves_as_the_latencies_say(study: Study) -> None:
 def test_broken_off_it_goes_on_and_times_nothing_twice(study: Study) -> None:
     first = Upended(batches=1)
     with pytest.raises(KeyboardInterrupt):
-        mbnas.retarget(study, near=1.0, name="some", meter=first)
+        mbnas.retarget(study, reach=1.0, name="some", meter=first)
     file = study.folder.path / "retargets" / "some.json"
     kept = json.loads(file.read_bytes())["latencies"]
     assert len(kept) == first.files == BATCH
     second = Upended()
-    found = mbnas.retarget(study, near=1.0, name="some", meter=second)
+    found = mbnas.retarget(study, reach=1.0, name="some", meter=second)
     assert second.files == 20 - BATCH
     assert json.loads(file.read_bytes())["latencies"].items() >= kept.items()
     third = Upended(batches=0)
-    assert mbnas.retarget(study, near=1.0, name="some", meter=third) == found
+    assert mbnas.retarget(study, reach=1.0, name="some", meter=third) == found
 
 
 def test_more_networks_join_those_that_are_there(study: Study) -> None:
     near, every = Upended(), Upended()
-    assert len(mbnas.retarget(study, near=0.0, meter=near).networks) == len(study.front)
-    mbnas.retarget(study, near=1.0, meter=every)
+    assert len(mbnas.retarget(study, reach=0.0, meter=near).networks) == len(study.front)
+    mbnas.retarget(study, reach=1.0, meter=every)
     assert near.files == len(study.front)
     assert near.files + every.files == 20
 
@@ -136,13 +136,13 @@ def test_a_damaged_file_is_named_in_one_line(study: Study, old: str, new: str) -
 def test_what_cannot_be_timed_is_refused(study: Study) -> None:
     with pytest.raises(MeasureError, match="threads = 0"):
         mbnas.retarget(study, threads=0)
-    with pytest.raises(StudyError, match="near = 2"):
-        mbnas.retarget(study, near=2)
+    with pytest.raises(StudyError, match="reach = 2"):
+        mbnas.retarget(study, reach=2)
     assert not (study.folder.path / "retargets").exists()
 
 
 def test_in_8_bits_for_real(study: Study) -> None:
-    found = mbnas.retarget(study, int8=True, near=0.0, seconds=SECONDS)
+    found = mbnas.retarget(study, int8=True, reach=0.0, seconds=SECONDS)
     assert found.changes == ["precision: fp32 there, int8 now"]
     assert [one.trial for one in found.networks] == study.front
     assert all(one.new_ms > 0 for one in found.networks)

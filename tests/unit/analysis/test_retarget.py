@@ -62,7 +62,7 @@ def limited(study: Study, goals: Goals) -> Study:
 
 def found(
     study: Study,
-    near: float = 1.0,
+    reach: float = 1.0,
     new_ms: Sequence[float] = NEW_MS,
     limits: Sequence[Limit] = (),
     **host: object,
@@ -73,7 +73,7 @@ def found(
     changed = replace(study.record.host, **host)  # type: ignore[arg-type]
     record = RetargetRecord(host=changed, precision="fp32", classes=10, latencies=latencies)
     goals = latency_goals(study, limits)
-    return retargeted(study, Path("some.json"), record, within_reach(study, near), goals)
+    return retargeted(study, Path("some.json"), record, within_reach(study, reach), goals)
 
 
 def numbers(trials: Sequence[Trial]) -> list[int]:
@@ -86,9 +86,9 @@ def test_near_is_what_could_be_on_the_front_were_it_faster(study: Study) -> None
     assert numbers(within_reach(study, 0.2)) == [0, 1, 2]
     assert numbers(within_reach(study, 0.3)) == [0, 1, 3, 2]
     assert numbers(within_reach(study, 1)) == [0, 1, 3, 2, 4]
-    for near in (-0.1, 1.1, math.nan):
-        with pytest.raises(StudyError, match=r"near = .*: must be between 0"):
-            within_reach(study, near)
+    for reach in (-0.1, 1.1, math.nan):
+        with pytest.raises(StudyError, match=r"reach = .*: must be between 0"):
+            within_reach(study, reach)
 
 
 def test_a_study_without_trained_trials_is_refused(study: Study) -> None:
@@ -113,7 +113,7 @@ def test_fronts_and_ranks(study: Study) -> None:
 
 
 def test_what_is_not_timed_is_on_no_new_front(study: Study) -> None:
-    one = found(study, near=0.3)
+    one = found(study, reach=0.3)
     assert one.new_front == (3, 1, 2)
     assert "4 of 5 trained networks were timed" in " ".join(verdict(one))
 
