@@ -44,6 +44,8 @@ def main() -> None:
         (out / name).write_bytes(report.with_name(name).read_bytes())
     (out / "space.toml").write_text(study.space.toml)
     (out / "confirmed.json").write_text(json.dumps(as_json(study, found), indent=1) + "\n")
+    for earlier in out.glob("trial-*.json"):
+        earlier.unlink()
     for one in found.front:
         network = one.contested.contender.network
         if isinstance(network, Architecture):
