@@ -135,6 +135,7 @@ def mps() -> Iterator[None]:
             subprocess.run([MPS, "-d"], check=True, timeout=10)
             yield
         finally:
-            subprocess.run([MPS], input="quit\n", text=True, check=False, timeout=10)
             for name in own:
                 del os.environ[name]
+            ending = os.environ | own
+            subprocess.run([MPS], input="quit\n", text=True, check=False, timeout=10, env=ending)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mbnas.engine import Engine, LocalEngine, PackedEngine, WorkersEngine
 from mbnas.measure.cores import CoreLock
@@ -157,6 +158,20 @@ class Large(FakeTrainer):
             return super().train(assignment, on_epoch, on_step)
         finally:
             (self.folder / f"inside.{name}").unlink()
+
+
+class NoPlace(FakeTrainer):
+    """Cannot be put into the first process that it is sent to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if not marks(self.folder, "refused"):
+            mark(self.folder, "refused", 0)
+            raise OutOfMemoryError("training on cuda: no room")
 
 
 class NoRoom(FakeTrainer):

@@ -67,7 +67,7 @@ def audit(
         recipe: The full training; by default that of a search, six times as long.
         plan: How much is trained.
         device: Where to train; by default a GPU where there is one.
-        pack: Networks trained at once; by default one a core, at most four, and on a GPU four.
+        pack: Networks trained at once; by default one a core, at most four, and on a GPU one.
         trainer: One that has the images already.
         observer: Hears how it goes.
 
@@ -149,7 +149,7 @@ class _Conduct:
     def _train_by(self, trainer: TorchTrainer, length: int, wanted: Sequence[Wanted]) -> None:
         meter = OrtLatencyMeter()  # an engine has one; nothing is measured
         engine = make_engine(
-            "auto",
+            "local",
             trainer.with_recipe(self.recipe.with_epochs(length)),
             meter,
             self.classes,

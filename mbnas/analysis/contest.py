@@ -162,7 +162,7 @@ class Contest:
         if not missing:
             return
         engine = make_engine(
-            "auto",
+            "local",
             self.trainer(),
             OrtLatencyMeter(),  # an engine has one; nothing is measured in it
             self.classes,

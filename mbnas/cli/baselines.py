@@ -58,7 +58,7 @@ def add_contest(parser: argparse.ArgumentParser) -> None:
         "--pack",
         type=pack,
         metavar="N|auto",
-        help="networks trained at once (auto: one a core, at most four; on a GPU four)",
+        help="networks trained at once (auto: one a core, at most four; on a GPU one)",
     )
 
 

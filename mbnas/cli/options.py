@@ -42,7 +42,8 @@ def add_training(parser: argparse.ArgumentParser, epochs: str) -> None:
         "--pack",
         type=pack,
         metavar="N|auto",
-        help="networks trained at once (auto: one a core, at most four; on a GPU four)",
+        help="networks trained at once (auto: one a core, at most four; on a GPU one in"
+        " this process, or four workers)",
     )
 
 

@@ -14,8 +14,6 @@ from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from typing import Any, Literal, get_args
 
-import torch
-
 from mbnas.doctor.apart import ApartError, apart
 from mbnas.doctor.finding import Finding, fault, first_line, note, well
 
@@ -31,6 +29,8 @@ _WHAT = "engine"
 def engine(name: str, address: str | None) -> list[Finding]:
     """Whether an engine can be used from here."""
     if name == "auto":
+        import torch
+
         name = "workers" if torch.cuda.is_available() else "local"
     if name == "local":
         return [well(_WHAT, "local: networks are trained and measured in the search's own process")]

@@ -17,11 +17,11 @@ import torch
 
 from mbnas.engine.jobs import LOG_LINES, Job, Outcome
 from mbnas.engine.sharing import SharedCopy
-from mbnas.engine.work import evaluate, sendable
+from mbnas.engine.work import evaluate, failed, sendable
 from mbnas.measure.cores import keep_to
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.training.torch_trainer import TorchTrainer
-from mbnas.training.trainer import Epoch, Trainer
+from mbnas.training.trainer import Epoch, OutOfMemoryError, Trainer
 
 _ENDING_SECONDS = 5.0
 _LOG_BYTES = 16_000
@@ -45,6 +45,11 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Begins:
+    """A worker has what it needs and begins its job."""
+
+
+@dataclass(frozen=True, slots=True)
 class Waits:
     """Somebody keeps a worker's training or measurement from the cores."""
 
@@ -56,7 +61,7 @@ class Broken:
     error: Exception
 
 
-Said = tuple[int, Epoch] | Waits | Broken | Outcome
+Said = tuple[int, Epoch] | Begins | Waits | Broken | Outcome
 """What a worker says; of an outcome it is free again."""
 
 
@@ -122,16 +127,16 @@ def _serve(pipe: Connection, place: Place, tools: SharedCopy, classes: int, log:
     _print_to(log)
     if place.cores:
         keep_to(list(place.cores))
+    opened: tuple[Trainer, LatencyMeter] | None = None
     with contextlib.suppress(EOFError, OSError):  # the driver is gone
-        try:
-            trainer, meter = _opened(tools, place, partial(pipe.send, Waits()))
-        except Exception as error:  # noqa: BLE001 - raised again in the driver
-            _report(pipe, error)
-            return
         while True:
             job = pipe.recv()
             try:
-                outcome = _done(job, trainer, meter, classes, pipe.send)
+                opened = opened or _opened(tools, place, partial(pipe.send, Waits()))
+                pipe.send(Begins())
+                outcome = _done(job, *opened, classes, pipe.send)
+            except OutOfMemoryError as error:  # where the images were to be put
+                outcome = failed(job, error, 0.0)
             except ConnectionError:  # the driver is gone; any other is the job's own
                 raise
             except Exception as error:  # noqa: BLE001 - raised again in the driver

@@ -17,8 +17,8 @@ import torch
 from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
 from mbnas.engine.room import USABLE, WHOLE, fits
 from mbnas.engine.sharing import SharedCopy
-from mbnas.engine.worker import Broken, Place, Said, Waits, Worker
-from mbnas.measure.cores import reserved_cores, usable_cores, with_hyperthreads
+from mbnas.engine.worker import Begins, Broken, Place, Said, Waits, Worker
+from mbnas.measure.cores import keep_to, reserved_cores, usable_cores, with_hyperthreads
 from mbnas.measure.latency import LatencyMeter
 from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Epoch, Trainer
@@ -50,7 +50,7 @@ class _Seat:
         place: What the worker has of the machine.
         worker: The process; None until there is something to do.
         task: What it works on; None while it is free.
-        began: When it began, by `time.monotonic`.
+        began: When it was sent, and then when it began, by `time.monotonic`.
     """
 
     place: Place
@@ -101,6 +101,9 @@ class WorkersEngine:
         self._on_wait = on_wait
         self._logs = Path(tempfile.mkdtemp(prefix="mbnas-workers-"))
         measuring, training = places(trainer, meter.threads, pack)
+        self._cores = usable_cores() if training[0].cores else []
+        if self._cores:
+            keep_to(list(training[0].cores))  # this process too is to keep off those that measure
         self._measuring = [_Seat(measuring)]
         self._training = [_Seat(place) for place in training]
         self._measurements: deque[_Task] = deque()
@@ -141,6 +144,8 @@ class WorkersEngine:
         """Ends the processes; trainings are lost but for their last checkpoint."""
         for seat in self._seats:
             _clear(seat)
+        if self._cores:
+            keep_to(self._cores)
         self._tools.close()
         shutil.rmtree(self._logs, ignore_errors=True)
 
@@ -164,6 +169,11 @@ class WorkersEngine:
             seat = next((one for one in seats if _has_room(one, seats, waiting[0].share)), None)
             if seat is None:
                 return
+            if waiting[0].share == WHOLE:
+                # What idle workers keep of the device is part of the whole.
+                for idle in seats:
+                    if idle.place.device == seat.place.device and idle is not seat:
+                        _clear(idle)
             seat.worker = seat.worker or Worker(
                 seat.place, self._tools, self._classes, self._logs / seat.place.name
             )
@@ -194,6 +204,9 @@ class WorkersEngine:
                     return None
                 _clear(busy[pipe])
                 return LaidDown(trial)
+            case Begins():
+                busy[pipe].began = time.monotonic()
+                return None
             case Waits():
                 if len(busy) == 1:  # else one's own trainings and measurements take turns
                     self._on_wait()

@@ -64,14 +64,14 @@ class Search:
         recipe: How candidates are trained; by default `Recipe.for_images`, by the number and
             size of the images.
         seed: Of sampling and training.
-        device: Where to train; by default a GPU where there is one.
+        device: Where to train; by default on GPUs where there are any.
         threads: Threads of a measured network.
         trainer: In place of training with PyTorch, such as `mbnas.testing.FakeTrainer`. For the
             engine `workers` it must be one that can be sent to another process, and so the meter.
         meter: In place of timing with ONNX Runtime, such as `mbnas.testing.FakeLatencyMeter`.
         predictor: Predicts latencies, so that networks far above a limit are not even measured;
             `mbnas.find_calibration(space, classes, threads)` has one after `mbnas calibrate`.
-        pack: Networks trained at once; by default one a core, at most four, and on a GPU four.
+        pack: Networks trained at once; by default one a core, at most four, and four on each GPU.
         engine: Where candidates are evaluated: `local`, in this process; `workers`, in processes
             of their own on this machine, which use every GPU; `ray`, on a Ray cluster; `auto`,
             the second where there is a GPU, else the first.

@@ -182,7 +182,7 @@ class TorchTrainer:
     @property
     def memory(self) -> MemoryShare:
         """Tells the share of the device's free memory that training a network takes."""
-        images = self._train.bytes + self._validation.bytes
+        images = 2 * (self._train.bytes + self._validation.bytes)  # resized once more
         return MemoryShare(
             free_bytes=self._free_bytes,
             bytes_besides=0.0 if self.uses_cores else CUDA_CONTEXT_BYTES + images,

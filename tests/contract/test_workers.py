@@ -21,6 +21,7 @@ from engine_fakes import (
     Deadly,
     Hanging,
     Large,
+    NoPlace,
     NoRoom,
     OnCores,
     Raises,
@@ -34,6 +35,7 @@ from mbnas.data import load_data
 from mbnas.engine import Failed, Measure, Measured, Train, Trained, WorkersEngine
 from mbnas.engine.sharing import SharedCopy
 from mbnas.errors import StudyError
+from mbnas.measure.cores import usable_cores, with_hyperthreads
 from mbnas.measure.latency import LatencyMeter
 from mbnas.search.equipment import Equipment
 from mbnas.search.events import Observer
@@ -130,6 +132,25 @@ def test_as_many_are_trained_at_once_as_the_memory_holds(tmp_path: Path) -> None
         for _ in some:
             assert isinstance(engine.wait(ignore), Trained)
     assert max(int(count) for count in marks(tmp_path, "count")) == 2
+
+
+def test_the_driver_keeps_off_the_cores_that_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = usable_cores()
+    if len(before) == len(with_hyperthreads(before[:1])):
+        pytest.skip("needs two cores")
+    monkeypatch.setattr(mbnas.engine.workers, "reserved_cores", lambda _: before[:1])
+    with opened(FakeTrainer()):
+        assert set(usable_cores()) == set(before) - with_hyperthreads(before[:1])
+    assert usable_cores() == before
+
+
+def test_a_worker_without_room_for_the_images_is_no_end(tmp_path: Path) -> None:
+    (network,) = some_architectures(tiny_space(), 1)
+    with opened(NoPlace(tmp_path)) as engine:
+        engine.submit(Train(7, Assignment(network, 0)))
+        outcome = engine.wait(ignore)
+    assert isinstance(outcome, Trained)
+    assert marks(tmp_path, "refused") == ["0"]
 
 
 def test_the_images_are_in_memory_once() -> None:
