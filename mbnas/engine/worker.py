@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from mbnas.engine.jobs import LOG_LINES, Job, Outcome
+from mbnas.engine.places import Place
 from mbnas.engine.sharing import SharedCopy
 from mbnas.engine.work import evaluate, failed, sendable
 from mbnas.measure.cores import keep_to
@@ -25,23 +26,6 @@ from mbnas.training.trainer import Epoch, OutOfMemoryError, Trainer
 
 _ENDING_SECONDS = 5.0
 _LOG_BYTES = 16_000
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a worker has of the machine.
-
-    Attributes:
-        name: Of its process.
-        device: Where it trains; None where it only measures, or the trainer knows itself.
-        sharing: How many workers train on that device.
-        cores: Those that it is held on; none holds it nowhere.
-    """
-
-    name: str
-    device: str | None
-    sharing: int
-    cores: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

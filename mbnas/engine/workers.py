@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait as first_of
 from pathlib import Path
 
-import torch
-
 from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
+from mbnas.engine.places import Place, places
 from mbnas.engine.room import USABLE, WHOLE, fits
 from mbnas.engine.sharing import SharedCopy
-from mbnas.engine.worker import Begins, Broken, Place, Said, Waits, Worker
-from mbnas.measure.cores import keep_to, reserved_cores, usable_cores, with_hyperthreads
+from mbnas.engine.worker import Begins, Broken, Said, Waits, Worker
+from mbnas.measure.cores import keep_to, usable_cores
 from mbnas.measure.latency import LatencyMeter
-from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Epoch, Trainer
 
 GRACE_SECONDS = 30.0
@@ -269,36 +267,3 @@ def _clear(seat: _Seat) -> None:
     if seat.worker is not None:
         seat.worker.kill()
     seat.worker = seat.task = None
-
-
-def places(trainer: Trainer, threads: int, pack: int) -> tuple[Place, list[Place]]:
-    """Where to measure, and where to train: `pack` on each GPU, or on the cores.
-
-    Args:
-        trainer: What trains.
-        threads: Threads of a measured network.
-        pack: Trainings on a device at once.
-    """
-    measuring, training = _cores(trainer, threads)
-    return Place("mbnas-measuring", None, 1, measuring), [
-        Place(f"mbnas-training-{at}", device, pack, training)
-        for at, device in enumerate(device for _ in range(pack) for device in _devices(trainer))
-    ]
-
-
-def _devices(trainer: Trainer) -> list[str | None]:
-    """Where a trainer may train: where it is told, or on every GPU."""
-    if not isinstance(trainer, TorchTrainer):
-        return [None]
-    if str(trainer.device) == "cuda":  # no certain one
-        return [f"cuda:{at}" for at in range(torch.cuda.device_count())]
-    return [str(trainer.device)]
-
-
-def _cores(trainer: Trainer, threads: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Cores to measure on and to train on; none where all share them."""
-    measuring = () if trainer.uses_cores else tuple(reserved_cores(threads))
-    if not measuring:
-        return (), ()
-    left = set(usable_cores()) - with_hyperthreads(list(measuring))
-    return measuring, tuple(sorted(left))

@@ -30,6 +30,7 @@ from engine_fakes import (
 )
 from helpers import ROOT, some_architectures, stripes, tiny_space
 
+import mbnas.engine.places
 import mbnas.engine.workers
 from mbnas.data import load_data
 from mbnas.engine import Failed, Measure, Measured, Train, Trained, WorkersEngine
@@ -138,7 +139,7 @@ def test_the_driver_keeps_off_the_cores_that_measure(monkeypatch: pytest.MonkeyP
     before = usable_cores()
     if len(before) == len(with_hyperthreads(before[:1])):
         pytest.skip("needs two cores")
-    monkeypatch.setattr(mbnas.engine.workers, "reserved_cores", lambda _: before[:1])
+    monkeypatch.setattr(mbnas.engine.places, "reserved_cores", lambda _: before[:1])
     with opened(FakeTrainer()):
         assert set(usable_cores()) == set(before) - with_hyperthreads(before[:1])
     assert usable_cores() == before
