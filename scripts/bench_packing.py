@@ -55,7 +55,7 @@ def packing(
     if shutil.which(MPS):
         ways += [(number, True) for number in PROCESSES_UNDER_MPS]
     for number, shared in ways:
-        way = f"{number} processes" + " under MPS" if shared else f"{number} processes"
+        way = f"{number} processes{' under MPS' if shared else ''}"
         print(f"packing: {way}", file=sys.stderr, flush=True)
         try:
             with mps() if shared else contextlib.nullcontext():

@@ -297,12 +297,6 @@ def measure(
         "images": f"{images[0]} of {'CIFAR-10' if arguments.data else 'blurred noise'}",
         "stock transforms": "torchvision" if has_torchvision() else "the same by hand, on PIL",
     }
-    if "packing" in arguments.parts:
-        say("packing")
-        count, epochs = (16, 4) if on_gpu else (4, 1) if short else (6, 1)
-        found = results["packing"] = {}
-        packed(train, held_out, count, epochs, device, found, lambda: keep(results))
-        keep(results)
     for name, architecture in zip(NAMES, networks(), strict=True):
         if "speed" in arguments.parts:
             say(f"speed of the {name} network")
@@ -316,6 +310,12 @@ def measure(
             found = accuracies(architecture, train, held_out, seeds, epochs, device)
             results.setdefault(f"{name} network", {}).update(found)
             keep(results)
+    if "packing" in arguments.parts:
+        say("packing")
+        count, epochs = (16, 4) if on_gpu else (4, 1) if short else (6, 1)
+        found = results["packing"] = {}
+        packed(train, held_out, count, epochs, device, found, lambda: keep(results))
+        keep(results)
     if "memory" in arguments.parts and arguments.data is not None and not on_gpu:
         say("memory")
         results["memory"] = memory(arguments.data.resolve())

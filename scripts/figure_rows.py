@@ -51,9 +51,10 @@ def confirmed(folder: Path) -> tuple[str, list[Row]]:
         better = "nothing is as fast"
         if gain is not None:
             better = f"{100 * gain['value']:+.1f} points ({ends(gain, 100, '.1f')}) at its latency"
-        last_fifth = next(n["last_fifth"] for n in read["networks"] if n["name"] == name)
-        if last_fifth >= STILL_LEARNING:
-            better += f"; {name} still gained {100 * last_fifth:.1f} in its last fifth of epochs"
+        own = next(n for n in read["networks"] if n["name"] == name)
+        if own["last_fifth"] >= STILL_LEARNING:
+            gained = f"{100 * own['last_fifth']:.1f} ± {100 * own['last_fifth_error']:.1f}"
+            better += f"; {name} still gained {gained} in its last fifth of epochs"
         what = f"front of CIFAR-10 at the accuracy of {name}, trained alike"
         rows.append(Row(what, faster, better, headline=True))
     difference, theirs = versus["difference"], versus["baselines_hypervolume"]

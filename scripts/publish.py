@@ -95,6 +95,7 @@ def _network(one: Confirmed, found: Confirmation) -> dict[str, Any]:
         **asdict(one.contested.costs),
         **asdict(one.place_now),
         "last_fifth": one.last_fifth,
+        "last_fifth_error": found.last_fifth_error,
         "training_seconds": sum(run.seconds for run in one.contested.runs),
     }
 
@@ -140,8 +141,9 @@ def page(study: Study, found: Confirmation, command: str) -> str:
             *rows,
             "",
             "Test is a mean over the seeds ± the standard deviation between them; pooled over all"
-            f" networks, the validation accuracy's is {100 * found.deviation:.2f} points. Networks"
-            f" that gained a point or more in the last fifth of their epochs: {learning}.",
+            f" networks, the validation accuracy's is {100 * found.deviation:.2f} points."
+            " What the last fifth of the epochs brought is a mean too, with a standard error of"
+            f" {100 * found.last_fifth_error:.1f} points; a point or more: {learning}.",
             "",
         ]
     )

@@ -41,6 +41,16 @@ def mark(folder: Path, kind: str, name: object) -> None:
     (folder / f"{kind}.{name}").touch()
 
 
+@contextlib.contextmanager
+def inside(folder: Path, name: str) -> Iterator[None]:
+    """Leaves a mark of who is being trained, as long as the context lasts."""
+    mark(folder, "inside", name)
+    try:
+        yield
+    finally:
+        (folder / f"inside.{name}").unlink()
+
+
 @dataclass(frozen=True)
 class Raises:
     """Raises an error before any training."""
@@ -150,14 +160,22 @@ class Large(FakeTrainer):
         on_step: Callable[[], None] = no_step,
     ) -> Training:
         name = assignment.architecture.id
-        for kind in ("begun", "inside"):
-            mark(self.folder, kind, name)
-        wait_until(lambda: len(marks(self.folder, "begun")) >= 2)
-        mark(self.folder, "count", len(marks(self.folder, "inside")))
-        try:
+        with inside(self.folder, name):
+            mark(self.folder, "begun", name)
+            wait_until(lambda: len(marks(self.folder, "begun")) >= 2)
+            mark(self.folder, "count", len(marks(self.folder, "inside")))
             return super().train(assignment, on_epoch, on_step)
-        finally:
-            (self.folder / f"inside.{name}").unlink()
+
+
+class NeedsAll(FakeTrainer):
+    """Takes the whole memory for one network."""
+
+    def __init__(self, network: str) -> None:
+        super().__init__()
+        self.network = network
+
+    def memory(self, architecture: AnyNetwork) -> float:
+        return float(architecture.id == self.network)
 
 
 class NoPlace(FakeTrainer):
@@ -191,13 +209,10 @@ class NoRoom(FakeTrainer):
         if name == self.network and not marks(self.folder, "refused"):
             mark(self.folder, "refused", name)
             raise OutOfMemoryError("training on cuda: no room")
-        mark(self.folder, "inside", name)
-        if name == self.network and marks(self.folder, "inside") == [name]:
-            mark(self.folder, "alone", name)
-        try:
+        with inside(self.folder, name):
+            if name == self.network and marks(self.folder, "inside") == [name]:
+                mark(self.folder, "alone", name)
             return super().train(assignment, on_epoch, on_step)
-        finally:
-            (self.folder / f"inside.{name}").unlink()
 
 
 class OnCores(FakeTrainer):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import mean, stdev
+from statistics import fmean, mean, stdev
 
 import numpy as np
 
@@ -51,7 +52,7 @@ class Confirmed:
         brief: Its trial's accuracy; None of a baseline.
         was_on_front: Whether its trial is on the study's front.
         place_now: Where it stands among the study's networks.
-        last_fifth: What the last fifth of the epochs brought.
+        last_fifths: What the last fifth of the epochs brought each training.
     """
 
     contested: Contested
@@ -63,7 +64,12 @@ class Confirmed:
     brief: float | None
     was_on_front: bool
     place_now: Place
-    last_fifth: float
+    last_fifths: tuple[float, ...]
+
+    @property
+    def last_fifth(self) -> float:
+        """What the last fifth of the epochs brought, as a mean over its trainings."""
+        return fmean(self.last_fifths)
 
     @property
     def name(self) -> str:
@@ -128,6 +134,12 @@ class Confirmation:
         """The confirmed front, from cheap to costly."""
         return sorted((one for one in self.networks if one.is_on_front), key=lambda one: one.cost)
 
+    @property
+    def last_fifth_error(self) -> float:
+        """Standard error of each network's `last_fifth`; the trainings' spread is pooled."""
+        deviation = pooled_deviation([one.last_fifths for one in self.networks])
+        return deviation / math.sqrt(len(self.seeds))
+
     def of_trial(self, number: int) -> Confirmed | None:
         """The network of a trial, if it was confirmed."""
         return next((one for one in self.networks if one.trial == number), None)
@@ -161,7 +173,7 @@ def confirmation(
             brief=_brief(one, study),
             was_on_front=one.contender.id in was,
             place_now=places.get(one.contender.id, Place()),
-            last_fifth=one.last_fifth(goals.quality),
+            last_fifths=one.last_fifths(goals.quality),
         )
         for one in sorted(trained, key=lambda one: one.contender.trial is None)
     ]

@@ -102,8 +102,8 @@ class Contested:
         within = mean(interval_error(one) for one in self.latencies)
         return float(max(spread, within) / len(values) ** 0.5)
 
-    def last_fifth(self, quality: str) -> float:
-        """What the last fifth of the epochs brought, as a mean over the trainings.
+    def last_fifths(self, quality: str) -> tuple[float, ...]:
+        """What the last fifth of the epochs brought each of its trainings.
 
         Little, where more epochs would bring little too.
         """
@@ -111,7 +111,7 @@ class Contested:
         for run in self.runs:
             at = max(1, len(run.curve) - round(len(run.curve) / 5)) - 1
             gains.append(getattr(run.curve[-1], quality) - getattr(run.curve[at], quality))
-        return float(mean(gains))
+        return tuple(gains)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from engine_fakes import (
     Deadly,
     Hanging,
     Large,
+    NeedsAll,
     NoPlace,
     NoRoom,
     OnCores,
@@ -133,6 +134,24 @@ def test_as_many_are_trained_at_once_as_the_memory_holds(tmp_path: Path) -> None
         for _ in some:
             assert isinstance(engine.wait(ignore), Trained)
     assert max(int(count) for count in marks(tmp_path, "count")) == 2
+
+
+def test_what_needs_the_whole_memory_has_no_idle_workers_beside_it() -> None:
+    *some, large = some_architectures(tiny_space(), 3)
+    alive = []
+
+    def count_alive(trial: int, epoch: Epoch) -> None:
+        alive.append((trial, sum(seat.worker is not None for seat in engine._training)))
+
+    with opened(NeedsAll(large.id), pack=2) as engine:
+        for trial, network in enumerate(some):
+            engine.submit(Train(trial, Assignment(network, 0)))
+        for _ in some:
+            assert isinstance(engine.wait(ignore), Trained)
+        assert sum(seat.worker is not None for seat in engine._training) == 2
+        engine.submit(Train(2, Assignment(large, 0)))
+        assert isinstance(engine.wait(count_alive), Trained)
+    assert alive == [(2, 1)] * 3
 
 
 def test_the_driver_keeps_off_the_cores_that_measure(monkeypatch: pytest.MonkeyPatch) -> None:
