@@ -143,6 +143,8 @@ class Contest:
     def run(self, contenders: Sequence[Contender]) -> list[Contested]:
         """Does what is not done yet, for these and all that were in the contest before.
 
+        The largest networks are trained first: at the end no core waits long for another's last.
+
         Raises:
             StudyError: the folder is in use, cannot be written, or holds another contest.
         """
@@ -155,7 +157,10 @@ class Contest:
     def _train(self, contenders: Sequence[Contender]) -> None:
         of_id = {one.id: one for one in contenders}
         place = Trainings(_place(self.folder), keep_weights=self.keep_weights)
-        wanted = [one for each in contenders for one in _wanted(each, self.record, self.study_seed)]
+        largest_first = sorted(contenders, key=lambda one: -one.costs(self.classes).macs)
+        wanted = [
+            one for each in largest_first for one in _wanted(each, self.record, self.study_seed)
+        ]
         missing = place.missing(wanted)
         epochs = self.record.recipe.epochs
         self.observer.planned(len(wanted), epochs * len(missing), len(wanted) - len(missing))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from helpers import ROOT, run_mbnas, tiny_space
-from integration.contests import Varied, baselines, confirm, files, searched
+from integration.contests import NAMES, Varied, baselines, confirm, files, searched
 from integration.studies import fake_search
 from unit.bundle.file_meter import FakeFileMeter
 
@@ -60,6 +60,15 @@ def test_confirming_trains_front_near_front_and_baselines(study: Study) -> None:
     assert opened is not None
     assert opened.front == found.front
     assert opened.versus == found.versus
+
+
+def test_the_largest_networks_are_trained_first(study: Study) -> None:
+    trainer = Varied(epochs=5)
+    found = confirm(study, trainer=trainer, pack=1, baselines=NAMES)
+    macs = {one.contested.contender.id: one.contested.costs.macs for one in found.networks}
+    order = [macs[name] for name in trainer.trained]
+    assert order == sorted(order, reverse=True)
+    assert len(set(order)) > 2
 
 
 def test_the_test_part_is_opened_once_and_logged(study: Study) -> None:
