@@ -73,7 +73,7 @@ def confirm(
 
     Raises:
         StudyError: the study has no front, is being searched, or was confirmed with other
-            settings; no such baseline.
+            settings; no such baseline; no network could be trained.
         DataError: the study's images cannot be read, or are others, or have no test part.
     """
     observer = observer or ContestObserver()
@@ -104,6 +104,12 @@ def confirm(
     )
     with study.folder.locked():
         found = contest.run([*_own(study, near), *_baselines(study, baselines)])
+        failed = [one for one in found if one.failure is not None]
+        if len(failed) == len(found):
+            raise StudyError(
+                f"{contest.folder}: a training of every network failed ({failed[0].failure}); mend"
+                " that, and move the folder away to begin anew"
+            )
         _test(study, found, tester or partial(_tester, study, images, device, observer), observer)
     confirmed = open_confirmation(study)
     assert confirmed is not None

@@ -171,8 +171,8 @@ def confirmation(
             cost=one.cost(goals.cost),
             cost_error=one.cost_error(goals.cost),
             brief=_brief(one, study),
-            was_on_front=one.contender.id in was,
-            place_now=places.get(one.contender.id, Place()),
+            was_on_front=one.contender.trial is not None and one.contender.id in was,
+            place_now=places.get(one.contender.trial, Place()),
             last_fifths=one.last_fifths(goals.quality),
         )
         for one in sorted(trained, key=lambda one: one.contender.trial is None)
@@ -212,8 +212,8 @@ def _is_allowed(one: Contested, goals: Goals) -> bool:
     )
 
 
-def _places(own: Sequence[Contested], goals: Goals) -> dict[str, Place]:
-    """Where each of the study's own networks stands; those beyond a limit contest nothing."""
+def _places(own: Sequence[Contested], goals: Goals) -> dict[int | None, Place]:
+    """Where each trial's network stands; those beyond a limit contest nothing."""
     inside = [one for one in own if _is_allowed(one, goals)]
     if not inside:
         return {}
@@ -229,7 +229,7 @@ def _places(own: Sequence[Contested], goals: Goals) -> dict[str, Place]:
         if (draws.accuracy[:, at] > draws.accuracy[:, cheaper]).mean() < SURE
     }
     return {
-        one.contender.id: Place(at in members, float(share), ties.get(at))
+        one.contender.trial: Place(at in members, float(share), ties.get(at))
         for at, (one, share) in enumerate(zip(inside, draws.are_on_front(), strict=True))
     }
 

@@ -6,7 +6,7 @@ What `mbnas baselines` and `mbnas confirm` have in common. Whatever is broken of
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -149,15 +149,15 @@ class Contest:
             StudyError: the folder is in use, cannot be written, or holds another contest.
         """
         with held(self.folder, self.record, contenders):
-            every = read_file(ContestRecord, self.folder / RECORD_FILE).contenders
-            self._train([one.contender() for one in every])
-            self._time([one.contender() for one in every])
+            entries = read_file(ContestRecord, self.folder / RECORD_FILE).contenders
+            every = {one.id: one for one in (entry.contender() for entry in entries)}
+            self._train(every)
+            self._time(list(every.values()))
         return contested(self.folder, self.study_seed, self.classes)
 
-    def _train(self, contenders: Sequence[Contender]) -> None:
-        of_id = {one.id: one for one in contenders}
+    def _train(self, contenders: Mapping[str, Contender]) -> None:
         place = Trainings(_place(self.folder), keep_weights=self.keep_weights)
-        largest_first = sorted(contenders, key=lambda one: -one.costs(self.classes).macs)
+        largest_first = sorted(contenders.values(), key=lambda one: -one.costs(self.classes).macs)
         wanted = [
             one for each in largest_first for one in _wanted(each, self.record, self.study_seed)
         ]
@@ -178,8 +178,12 @@ class Contest:
             place.run(
                 wanted,
                 engine,
-                lambda one, epoch: self.observer.epoch_ended(of_id[one.architecture.id], epoch),
-                lambda one, done: self.observer.training_ended(of_id[one.architecture.id], done),
+                lambda one, epoch: self.observer.epoch_ended(
+                    contenders[one.architecture.id], epoch
+                ),
+                lambda one, done: self.observer.training_ended(
+                    contenders[one.architecture.id], done
+                ),
             )
 
     def _time(self, contenders: Sequence[Contender]) -> None:

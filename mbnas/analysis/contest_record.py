@@ -55,9 +55,12 @@ class ContestRecord(BaseModel):
         ]
 
     def joined_by(self, contenders: Sequence[Contender]) -> ContestRecord:
-        """The same with further contenders; of those that are in it, names may change."""
-        every = {one.contender().id: one for one in self.contenders}
-        every |= {one.id: ContenderRecord.of(one) for one in contenders}
+        """The same with further contenders; of those that are in it, names may change.
+
+        A network may be there twice: as a trial's, and as the baseline that the search began with.
+        """
+        everyone = [*(one.contender() for one in self.contenders), *contenders]
+        every = {(one.id, one.trial is None): ContenderRecord.of(one) for one in everyone}
         return self.model_copy(update={"contenders": tuple(every.values())})
 
 

@@ -88,10 +88,16 @@ def simulate(table: KnownTable, plan: Plan, workers: int = 1) -> Iterator[Run]:
         workers: Processes that share the runs.
 
     Raises:
-        StudyError: no number of processes.
+        StudyError: no number of processes, or a table without a front.
     """
     if workers < 1:
         raise StudyError(f"workers = {workers}: must be at least 1")
+    if not table.hypervolume > 0:
+        quality, cost = table.reference
+        raise StudyError(
+            f"{table.name}: no network is better than the reference point ({quality:g}, {cost:g})"
+            " in both; name a worse point with --reference"
+        )
     jobs = [(name, seed) for seed in range(plan.seeds) for name in plan.samplers]
     if workers == 1:
         for name, seed in jobs:

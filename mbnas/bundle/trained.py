@@ -96,11 +96,14 @@ def network_of_trial(study: Study, trial: Trial) -> TrainedNetwork:
             f"{study.folder.path}: trial {trial.number}: damaged: its resolution, {resolution},"
             f" is above the {decoded} pixels at which the study's images are kept"
         )
+    mend = "weights are kept for the front and the last ten trials alone"
+    if trial.known_from is not None:
+        mend = f"{trial.known_from} kept them no longer; mbnas confirm trains the network anew"
     weights = read_weights(
         study.folder.weights_file(trial.number),
         trial.architecture,
         study.record.data.classes,
-        "weights are kept for the front and the last ten trials alone",
+        mend,
     )
     accuracy = trial.accuracy or 0.0
     return TrainedNetwork(

@@ -114,7 +114,7 @@ class PackedEngine:
 
     def _train_in(self, job: Train, share: float) -> Outcome:
         with self._room.hold(share):
-            return self._evaluate(job)
+            return LaidDown(job.trial) if self._halted else self._evaluate(job)
 
     def _evaluate(self, job: Job) -> Outcome:
         return evaluate(

@@ -95,11 +95,11 @@ def confirmation_said(found: Confirmation) -> str:
     kept, left, joined = (places.count(place) for place in ("kept", "left", "joined"))
     ties = sum(one.place_now.tied_with is not None for one in found.networks)
     tau = found.agreement
+    interval = "" if math.isnan(tau.low) else f" ({tau.low:.2f} to {tau.high:.2f})"
     order = (
         ""
         if math.isnan(tau.tau)
-        else f" Brief and full training agree on the order by τ = {tau.tau:.2f}"
-        f" ({tau.low:.2f} to {tau.high:.2f})."
+        else f" Brief and full training agree on the order by τ = {tau.tau:.2f}{interval}."
     )
     whose = "its" if kept == 1 else "their"
     tied = f" {plural(ties, 'place')} rest on a tie." if ties else ""

@@ -30,7 +30,7 @@ class Driver:
 
     With a batch of N, trials are told in the order of their numbers, and trial m is asked for when
     those up to m - N are told and no others. So all that is decided on it rests on these, whatever
-    ended when, on whichever worker, and however often the search was killed.
+    ended when, on whichever worker, and however often the search was broken off.
 
     Attributes:
         ledger: The trials on record.
@@ -82,7 +82,10 @@ class Driver:
             else:
                 self._begin(self.proposals.next())
                 self._work_until_open((self.batch or self.engine.capacity) - 1)
-        self._work_until_open(0)
+        while self.evaluations.open:
+            self._advance()
+        if not self._is_broken_off():
+            self._work_until_open(0)
         if self._used_up() and not self.budget.is_spent(self._spent()):
             self.observer.space_used_up(self._repeats)
 
@@ -128,6 +131,14 @@ class Driver:
             return not self.budget.is_over(self._spent())
         return not self.budget.is_spent(self._spent()) and not self._used_up()
 
+    def _is_broken_off(self) -> bool:
+        """Whether more would begin, but for a stop or a bound of time or epochs.
+
+        What has ended by then is written, but is told in its turn when the search goes on.
+        """
+        is_stopped = self.steering.heed() == "stopping" or bool(self.evaluations.laid_down)
+        return is_stopped or self.budget.is_over(self._spent())
+
     def _used_up(self) -> bool:
         """Whether no new network is to be expected from this space and sampler."""
         inside = self.ledger.networks_of_the_space
@@ -141,6 +152,10 @@ class Driver:
             self._hold(Ended(asked, left_behind))
             return
         known = self._known(architecture)
+        if known is None and self.evaluations.laid_down:
+            # Perhaps the same network's first trial, which was waited for.
+            self.evaluations.laid_down.append(asked.number)
+            return
         if known is not None and (
             is_settled(known, self.ledger.record.goals) or not proposal.is_enqueued
         ):
@@ -176,10 +191,8 @@ class Driver:
         trial = ended.trial
         self.ledger.tell(ended.asked, trial)
         snapshot = self._snapshot()
-        open_ = list(self._in_evaluation())
-        sources = [one.started_from for one in open_ if one.started_from is not None]
-        needed = [one.number for one in (*snapshot.front, *open_)]
-        self.ledger.folder.prune([*needed, *sources], latest=trial.number)
+        needed = [one.number for one in (*snapshot.front, *self._in_evaluation())]
+        self.ledger.folder.prune([*needed, *self.ledger.sources()], latest=trial.number)
         self.steering.trial_ended(trial.number, self._done())
         self.observer.trial_ended(trial, snapshot)
         self.ledger.check_failures(trial)

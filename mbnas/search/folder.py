@@ -95,17 +95,18 @@ class StudyFolder:
             raise StudyError(f"{self.space_file}: {error}") from None
 
     @contextlib.contextmanager
-    def locked(self, *, take_over: bool = False) -> Iterator[Held]:
+    def locked(self, *, take_over: bool | None = None) -> Iterator[Held]:
         """Holds the study for one driver; the lock goes with the process, however it ends.
 
         Args:
-            take_over: Whether to take it from a search on another host, whose end cannot be seen.
+            take_over: Whether to take it from a process on another host, whose end cannot be seen;
+                None where the user has no way to ask for that.
 
         Raises:
-            StudyError: another search holds it, or the folder is no place for a study.
+            StudyError: another process holds it, or the folder is no place for a study.
         """
         self._check_place()
-        busy = "another search is running on this study"
+        busy = "another command is at work on this study"
         with held_folder(self.path, busy, take_over=take_over) as held:
             yield held
 

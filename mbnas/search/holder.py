@@ -99,11 +99,15 @@ class Held:
         """Ends this process's say over the folder where somebody has taken it over.
 
         Raises:
-            StudyError: another process has it by now.
+            StudyError: another process has it by now, or had it since.
         """
         there = read_holder(self.folder)
         if there is not None and there.token != self.holder.token:
             raise StudyError(f"{self.folder}: was taken over by {there}; this search ends here")
+        if there is None and not (self.folder / HOLDER_FILE).exists():
+            raise StudyError(
+                f"{self.folder}: was taken over, and given back since; this search ends here"
+            )
 
 
 def read_holder(folder: Path) -> Holder | None:
@@ -124,13 +128,14 @@ def write_holder(folder: Path, holder: Holder) -> None:
 
 
 @contextlib.contextmanager
-def held_folder(path: Path, busy: str, *, take_over: bool = False) -> Iterator[Held]:
+def held_folder(path: Path, busy: str, *, take_over: bool | None = None) -> Iterator[Held]:
     """Holds a folder, made if it is not there, for this process alone, however that ends.
 
     Args:
         path: The folder.
         busy: Why it cannot be had, if another process holds it.
-        take_over: Whether to take it from a process of another host, whose end cannot be seen.
+        take_over: Whether to take it from a process of another host, whose end cannot be seen;
+            None where the user has no way to ask for that.
 
     Raises:
         StudyError: it is held, or cannot be written.
@@ -157,7 +162,7 @@ def held_folder(path: Path, busy: str, *, take_over: bool = False) -> Iterator[H
         lock.release()
 
 
-def _acquired(path: Path, busy: str, *, take_over: bool) -> FileLock:
+def _acquired(path: Path, busy: str, *, take_over: bool | None) -> FileLock:
     """The folder's lock, which the system takes from a process that ends."""
     lock = FileLock(path / LOCK_FILE, timeout=0)
     try:
@@ -165,7 +170,7 @@ def _acquired(path: Path, busy: str, *, take_over: bool) -> FileLock:
     except Timeout:
         holder = read_holder(path)
         if holder is None or holder.process.is_of_this_host or not take_over:
-            raise StudyError(_refusal(path, busy, holder)) from None
+            raise StudyError(_refusal(path, busy, holder, take_over)) from None
         # Its host holds the lock of a file that nobody finds any more.
         (path / LOCK_FILE).unlink(missing_ok=True)
         lock = FileLock(path / LOCK_FILE, timeout=0)
@@ -173,23 +178,26 @@ def _acquired(path: Path, busy: str, *, take_over: bool) -> FileLock:
     return lock
 
 
-def _check_left(path: Path, busy: str, *, take_over: bool) -> None:
+def _check_left(path: Path, busy: str, *, take_over: bool | None) -> None:
     """Looks at who had the folder and did not give it back; the dead of this host do not count."""
     holder = read_holder(path)
     if holder is None or holder.process == Process.this():
         return
     if holder.process.is_alive_here or not (holder.process.is_of_this_host or take_over):
-        raise StudyError(_refusal(path, busy, holder))
+        raise StudyError(_refusal(path, busy, holder, take_over))
 
 
-def _refusal(path: Path, busy: str, holder: Holder | None) -> str:
+def _refusal(path: Path, busy: str, holder: Holder | None, take_over: bool | None) -> str:
     if holder is None:
         return f"{path}: {busy}; wait for it or stop it"
     if holder.process.is_of_this_host:
         return f"{path}: {busy} ({holder}); wait for it or stop it"
+    mend = "take the folder with --take-over"
+    if take_over is None:
+        mend = f"remove {HOLDER_FILE} and {LOCK_FILE} in that folder"
     return (
         f"{path}: {busy} ({holder}), for all that is known here; wait for it or stop it, and if"
-        " that process is dead, take the folder with --take-over"
+        f" that process is dead, {mend}"
     )
 
 

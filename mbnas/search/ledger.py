@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from mbnas.errors import StudyError
 from mbnas.search.annotation import keep_architecture, write_note
-from mbnas.search.evaluation import Ended
+from mbnas.search.evaluation import STARTED_FROM, Ended
 from mbnas.search.folder import StudyFolder
 from mbnas.search.front import is_settled
 from mbnas.search.holder import Held
@@ -64,6 +64,13 @@ class Ledger:
     def networks_of_the_space(self) -> int:
         """How many of the space's networks are known."""
         return sum(not trial.outside for trial in self._known.values())
+
+    def sources(self) -> list[int]:
+        """The trials with whose weights those began that are begun and not told."""
+        if not self.record.warm_start:
+            return []
+        found = (one.user_attrs.get(STARTED_FROM) for one in broken_off(self.study))
+        return [number for number in found if number is not None]
 
     def write(self, ended: Ended) -> None:
         """Writes a trial's files, from which a search that is killed now goes on.

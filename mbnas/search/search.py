@@ -205,7 +205,7 @@ class Search:
         check_storage(new_storage(self._storage), self._folder)
         if self.goals.limits:
             observer.limits_to_check(self.goals.limits)
-            for found in self.feasibility():
+            for found in self._feasibility():
                 observer.limit_checked(found)
                 found.check()
         self._equipment.trainer(observer)
@@ -266,6 +266,10 @@ class Search:
 
     def feasibility(self) -> list[Feasibility]:
         """For every limit, how much of the space is within it, and what is cheapest."""
+        with self._equipment.ready():
+            return self._feasibility()
+
+    def _feasibility(self) -> list[Feasibility]:
         check = FeasibilityCheck(
             self.space, len(self.data.classes), self._equipment.meter, self._predictor, self.seed
         )
@@ -277,10 +281,10 @@ class Search:
         Raises:
             StudyError: the folder belongs to a different study, or another one cannot be reused.
         """
-        self._known_results()
-        trainer = self._equipment.trainer(observer or Observer())
         some = sampled(self.space, networks, self.seed)
         with self._equipment.ready():
+            self._known_results()
+            trainer = self._equipment.trainer(observer or Observer())
             return estimate(some, trainer, self._equipment.meter, len(self.data.classes))
 
     def _reference_cost(self) -> float:

@@ -68,7 +68,11 @@ class Steps:
         self._loss = torch.zeros((), device=device)
         self.optimizer = self._make_optimizer()
         # Batch norms' statistics are averaged with the weights that they belong to.
-        self._values = [value for value in network.state_dict().values() if value.ndim]
+        self._values = [
+            value
+            for value in network.state_dict().values()
+            if value.ndim and value.is_floating_point()
+        ]
         self._averages = [value.clone() for value in self._values] if recipe.ema else []
         for module in network.modules():
             if isinstance(module, Dropout):

@@ -20,6 +20,7 @@ from helpers import some_architectures, stripes, tiny_space
 
 from mbnas.engine import (
     Failed,
+    LaidDown,
     LocalEngine,
     Measure,
     Measured,
@@ -41,6 +42,18 @@ from mbnas.training.trainer import (
 )
 
 in_this_process = pytest.mark.parametrize("make", [local, packed])
+
+
+def test_what_waits_for_a_place_is_not_begun_once_the_engine_is_halted() -> None:
+    begun: list[str] = []
+    trainer = FakeTrainer(1000, 0.01, before=lambda network: begun.append(network.id))
+    some = some_architectures(tiny_space(), 5)
+    with opened(packed, trainer) as engine:
+        for trial, network in enumerate(some):
+            engine.submit(Train(trial, Assignment(network, 0)))
+        outcomes = [engine.wait(lambda *_: engine.halt()) for _ in some]
+    assert all(isinstance(outcome, LaidDown) for outcome in outcomes)
+    assert len(begun) == 3, "as many as there are places"
 
 
 def test_one_that_meets_a_lack_of_memory_is_trained_again_alone() -> None:

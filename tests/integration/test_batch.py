@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from helpers import tiny_space
 from integration.studies import fake_search
 
 from mbnas.engine import Engine, Job, Outcome
 from mbnas.engine.work import evaluate
+from mbnas.network import Architecture
 from mbnas.search import Observer, Snapshot, Study, Trial
 from mbnas.space import load_space
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
@@ -65,7 +67,12 @@ class Fragile(Shuffled):
 
 
 def searched(
-    study: Path, engine: Engine, batch: int, monkeypatch: pytest.MonkeyPatch, seed: int = 0
+    study: Path,
+    engine: Engine,
+    batch: int,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int = 0,
+    epochs: int | None = None,
 ) -> Study:
     monkeypatch.setattr("mbnas.search.equipment.make_engine", lambda *_: engine)
     return fake_search(
@@ -77,7 +84,7 @@ def searched(
         stopping=True,
         batch=batch,
         seed=seed,
-    ).run(trials=TRIALS)
+    ).run(trials=TRIALS, epochs=epochs)
 
 
 def said(study: Study) -> Sequence[object]:
@@ -118,6 +125,49 @@ def test_however_often_it_is_killed_the_search_is_the_same(
             break
     assert kills >= 5
     assert said(broken) == said(whole)
+
+
+def test_however_often_its_budget_ends_the_search_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = searched(tmp_path / "whole", Shuffled(0, 4), 4, monkeypatch)
+    trained = sum(len(trial.curve) for trial in whole.trials)
+    for at, epochs in enumerate(range(10, trained - 6, 5)):
+        part = searched(tmp_path / "broken", Shuffled(at, 4), 4, monkeypatch, epochs=epochs)
+        assert len(part.trials) < TRIALS
+    broken = searched(tmp_path / "broken", Shuffled(9, 4), 4, monkeypatch)
+    assert said(broken) == said(whole)
+
+
+def test_a_network_that_comes_twice_is_trained_once_though_the_budget_ends_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = [{"width": [4, 8, 12], "stride": 2}, {"width": [8, 12], "stride": 2}]
+    space = tiny_space(resolution=8, stages=stages)
+    networks: dict[int, str] = {}
+    trained: list[tuple[str, int]] = []
+
+    class Listener(Observer):
+        def trial_began(self, number: int, architecture: Architecture) -> None:
+            networks[number] = architecture.id
+
+        def epoch_ended(self, number: int, epoch: Epoch) -> None:
+            trained.append((networks[number], epoch.epoch))
+
+    for at, epochs in enumerate(range(3, 60, 3)):
+        engine = Shuffled(100 + at, 4)
+        monkeypatch.setattr("mbnas.search.equipment.make_engine", lambda *_, one=engine: one)
+        study = fake_search(
+            tmp_path / "study",
+            space=space,
+            trainer=FakeTrainer(epochs=RECIPE.epochs),
+            recipe=RECIPE,
+            sampler="random",
+            batch=4,
+            seed=1,
+        ).run(epochs=epochs, observer=Listener())
+    assert "reused" in {trial.status for trial in study.trials}
+    assert len(trained) == len(set(trained))
 
 
 def test_another_seed_or_batch_is_another_search(

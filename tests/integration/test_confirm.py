@@ -21,6 +21,7 @@ from unit.bundle.file_meter import FakeFileMeter
 import mbnas
 from mbnas.analysis.contest import ContestObserver
 from mbnas.errors import DataError, ExportError, StudyError
+from mbnas.network import reference
 from mbnas.search import Limit, Study, open_study
 from mbnas.testing import FakeLatencyMeter, FakeTester, FakeTrainer
 from mbnas.training.recipe import Recipe
@@ -143,6 +144,31 @@ def test_a_network_whose_training_fails_is_told_and_left_out(study: Study) -> No
     found = confirm(study, seeds=2, trainer=FakeTrainer(5, before=fails))
     assert [one.contender.id for one in found.failed] == [bad]
     assert bad not in {one.contested.contender.id for one in found.networks}
+
+
+def test_where_every_training_fails_it_is_told(study: Study) -> None:
+    def fails(_: Any) -> None:
+        raise mbnas.MeasureError("nothing works")
+
+    for _ in range(2):  # what failed is on record
+        with pytest.raises(StudyError, match=r"every network failed .*nothing works"):
+            confirm(study, seeds=2, trainer=FakeTrainer(5, before=fails))
+
+
+def test_a_trials_network_may_be_a_baseline_too(tmp_path: Path) -> None:
+    same = reference("mobilenet_v2", 12, width_multiplier=0.35, small=True)
+    study = fake_search(tmp_path / "study", recipe=Recipe(epochs=3), start={"v2": same}).run(8)
+    trainer = Varied(epochs=5)
+    found = confirm(study, near=8, seeds=2, trainer=trainer, baselines=["mobilenet_v2@0.35"])
+    trial = found.of_trial(0)
+    (other,) = (one for one in found.networks if one.trial is None)
+    assert trial is not None
+    assert other.contested.contender.id == same.id
+    assert (trial.validation, trial.cost) == (other.validation, other.cost)
+    assert trainer.trained.count(same.id) == 2
+    assert other.place == "baseline"
+    assert found.versus is not None
+    assert [one.baseline.name for one in found.versus.against] == ["mobilenet_v2 ×0.35"]
 
 
 def test_the_confirmed_front_is_picked_from(study: Study) -> None:

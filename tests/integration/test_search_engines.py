@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ from helpers import run_mbnas
 from integration.studies import fake_search
 
 from mbnas.errors import StudyError
-from mbnas.search import Study, open_study
-from mbnas.testing import FakeTrainer
+from mbnas.search import Limit, Study, open_study
+from mbnas.search.equipment import Equipment
+from mbnas.testing import FakeLatencyMeter, FakeTrainer
 
 BATCH = 3
 TRIALS = 12
@@ -38,6 +41,25 @@ def test_with_a_batch_every_engine_makes_the_same_search(
 def test_an_engine_that_is_not_known_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="engines are auto, local, workers, ray"):
         fake_search(tmp_path / "study", engine="cluster")
+
+
+def test_what_limits_leave_is_measured_where_trials_will_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, hosts = FakeLatencyMeter(), FakeLatencyMeter()
+
+    @contextlib.contextmanager
+    def ready(equipment: Equipment) -> Iterator[None]:
+        equipment.meter = hosts
+        yield
+        equipment.meter = here
+
+    monkeypatch.setattr(Equipment, "ready", ready)
+    search = fake_search(tmp_path / "study", meter=here, limits=[Limit("latency_ms", 1.0)])
+    assert search.feasibility()
+    assert search.estimate().networks
+    assert hosts.measured
+    assert not here.measured
 
 
 @pytest.mark.parametrize("name", ["pack", "batch", "trial_seconds"])

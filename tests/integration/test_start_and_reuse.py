@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 from optuna.search_space import IntersectionSearchSpace
 from safetensors.numpy import load_file
 
+from mbnas.bundle.trained import network_of_trial
 from mbnas.data import load_data
-from mbnas.errors import StudyError
+from mbnas.errors import ExportError, StudyError
 from mbnas.measure.latency import Latency
 from mbnas.measure.onnx_file import random_weights
 from mbnas.network import Architecture, reference
 from mbnas.report import front_figure, write_report
 from mbnas.search import SAMPLERS, Limit, Study, Trial, maximize, minimize, open_study
+from mbnas.search.evaluation import STARTED_FROM
+from mbnas.search.ledger import Ledger
 from mbnas.search.stopping import Stop
 from mbnas.testing import FakeLatencyMeter, FakeTrainer, fake_accuracy, fake_latency_ms
 from mbnas.training.recipe import Recipe
@@ -65,6 +68,24 @@ def test_networks_to_start_from_come_first_whatever_the_sampler(
     # What is outside the space must not take the space from Optuna's samplers.
     common = IntersectionSearchSpace(include_pruned=True).calculate(optunas(study))
     assert len(common) == len(study.space.choices)
+
+
+def test_weights_that_another_study_keeps_no_longer_are_told(tmp_path: Path) -> None:
+    fake_search(tmp_path / "before").run(trials=4)  # fakes keep none
+    study = fake_search(tmp_path / "study", reuse=[tmp_path / "before"]).run(trials=4)
+    member = study.front[0]
+    assert member.known_from is not None
+    with pytest.raises(ExportError, match=r"before, trial \d kept them no longer; mbnas confirm"):
+        network_of_trial(study, member)
+
+
+def test_weights_that_a_running_trial_began_with_are_known_to_be_needed(tmp_path: Path) -> None:
+    study = fake_search(tmp_path / "study", warm_start=True).run(trials=2)
+    told = optunas(study)
+    for source in (1, None):
+        told.ask().set_user_attr(STARTED_FROM, source)
+    with study.folder.locked() as held:
+        assert Ledger(study.folder, study.record, told, [], held).sources() == [1]
 
 
 def test_nsga2_breeds_from_what_it_was_given(tmp_path: Path) -> None:

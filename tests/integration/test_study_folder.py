@@ -49,7 +49,7 @@ def test_another_study_is_not_gone_on_with(
 
 def test_a_second_driver_is_refused(tmp_path: Path) -> None:
     def meddle(_: Architecture) -> None:
-        with pytest.raises(StudyError, match="another search is running"):
+        with pytest.raises(StudyError, match="another command is at work"):
             fake_search(tmp_path / "study").run(trials=1)
 
     trainer = FakeTrainer(before=meddle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,6 @@ def test_mistakes_in_a_plan_are_told(tmp_path: Path) -> None:
         Plan(seeds=0)
     with pytest.raises(StudyError, match="workers = -1: must be at least 1"):
         list(simulate(grid(tmp_path), Plan(), workers=-1))
+    flawless = replace(grid(tmp_path), reference=(80.0, 7.0))
+    with pytest.raises(StudyError, match=r"better than the reference point \(80, 7\) in both"):
+        list(simulate(flawless, Plan()))

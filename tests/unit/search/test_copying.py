@@ -157,7 +157,7 @@ def test_a_running_search_is_not_copied(tmp_path: Path) -> None:
 
     class Copying(Observer):
         def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
-            with pytest.raises(StudyError, match="another search is running") as raised:
+            with pytest.raises(StudyError, match="another command is at work") as raised:
                 copy_study(tmp_path / "study", tmp_path / "copy")
             refused.append(str(raised.value))
 

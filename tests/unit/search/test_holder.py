@@ -22,7 +22,7 @@ from mbnas.search.holder import (
     write_holder,
 )
 
-BUSY = "another search is running on this study"
+BUSY = "another command is at work on this study"
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -73,11 +73,16 @@ def test_a_second_one_is_refused_with_the_first_ones_host_and_process(tmp_path: 
 
 def test_one_of_another_host_is_taken_only_when_told(tmp_path: Path) -> None:
     elsewhere(tmp_path)
-    with (
-        pytest.raises(StudyError, match=r"process 4711 on node-17.*--take-over"),
-        held_folder(tmp_path, BUSY),
-    ):
-        pass
+    refused = [
+        (False, r"take the folder with --take-over"),
+        (None, r"remove holder.json and .lock"),
+    ]
+    for take_over, mend in refused:
+        with (
+            pytest.raises(StudyError, match=rf"process 4711 on node-17.* is dead, {mend}"),
+            held_folder(tmp_path, BUSY, take_over=take_over),
+        ):
+            pass
     with held_folder(tmp_path, BUSY, take_over=True) as held:
         assert read_holder(tmp_path) == held.holder
 
@@ -89,6 +94,14 @@ def test_who_was_taken_over_has_no_say_any_more(tmp_path: Path) -> None:
         with pytest.raises(StudyError, match=r"was taken over by process 12 on node-18"):
             held.check()
     assert read_holder(tmp_path) == other, "what is another's is left"
+
+
+def test_who_was_taken_over_has_no_say_once_the_other_has_ended(tmp_path: Path) -> None:
+    with held_folder(tmp_path, BUSY) as held:
+        held.check()
+        (tmp_path / HOLDER_FILE).unlink()
+        with pytest.raises(StudyError, match="was taken over, and given back since"):
+            held.check()
 
 
 def test_a_number_used_again_by_another_process_is_not_the_holder(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_study_that_is_searched_is_left_alone(tmp_path: Path) -> None:
 
     class Pruning(Observer):
         def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
-            with pytest.raises(StudyError, match="another search is running") as raised:
+            with pytest.raises(StudyError, match="another command is at work") as raised:
                 prune_study(tmp_path / "study", keep=0)
             refused.append(str(raised.value))
 

@@ -13,6 +13,7 @@ from mbnas.engine import LocalEngine, Train, Trained
 from mbnas.measure.foreign import foreign_file, load_weights, torchvision_network
 from mbnas.measure.onnx_file import INPUT
 from mbnas.measure.session import open_session, run_session
+from mbnas.model import ForeignNetwork
 from mbnas.testing import FakeLatencyMeter
 from mbnas.training.recipe import Recipe
 from mbnas.training.torch_trainer import TorchTrainer
@@ -48,6 +49,27 @@ def test_it_is_laid_down_and_taken_up(tmp_path: Path) -> None:
     by.train(Assignment(NETWORK, seed=0, until=2, checkpoint=checkpoint), lambda _: None)
     again = by.train(Assignment(NETWORK, seed=0, checkpoint=checkpoint), lambda _: None)
     assert [epoch.loss for epoch in again.curve] == [epoch.loss for epoch in whole.curve]
+
+
+class Numbered(torch.nn.Module):
+    """Has a buffer of whole numbers, as torchvision's transformers have."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(3, classes)
+        self.register_buffer("order", torch.tensor([2, 0, 1]))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        values: torch.Tensor = self.linear(images.mean((2, 3))[:, self.get_buffer("order")])
+        return values
+
+
+def test_whole_numbers_are_not_averaged() -> None:
+    network = ForeignNetwork("numbered", 32, macs=6, make=Numbered)
+    averaging = trainer().with_recipe(Recipe(epochs=2, ema=0.9))
+    training = averaging.train(Assignment(network, seed=0), lambda _: None)
+    assert len(training.curve) == 2
+    assert set(training.weights) == {"linear.weight", "linear.bias"}
 
 
 def test_an_engine_takes_it_and_writes_no_file_of_its_own() -> None:
