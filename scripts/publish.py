@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import tempfile
 from dataclasses import asdict
@@ -43,7 +44,8 @@ def main() -> None:
     for name in ("front.csv", "trials.csv"):
         (out / name).write_bytes(report.with_name(name).read_bytes())
     (out / "space.toml").write_text(study.space.toml)
-    (out / "confirmed.json").write_text(json.dumps(as_json(study, found), indent=1) + "\n")
+    figures = json.dumps(finite(as_json(study, found)), indent=1, allow_nan=False)
+    (out / "confirmed.json").write_text(figures + "\n")
     for earlier in out.glob("trial-*.json"):
         earlier.unlink()
     for one in found.front:
@@ -79,6 +81,15 @@ def as_json(study: Study, found: Confirmation) -> dict[str, Any]:
         "networks": [_network(one, found) for one in found.networks],
         "versus": None if found.versus is None else asdict(found.versus),
     }
+
+
+def finite(value: Any) -> Any:
+    """The same with None for what is infinite or no number: JSON has neither."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _network(one: Confirmed, found: Confirmation) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ def about(study: Study) -> str:
         "Files",
         (
             str(folder.path),
-            f"report: mbnas report {folder.path}",
+            "report: " + shlex.join(["mbnas", "report", str(folder.path)]),
             f"an ordinary Optuna study: {study.storage}",
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shlex
 import tempfile
 import zipfile
 from pathlib import Path
@@ -14,10 +15,9 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from mbnas.bundle import export
-from mbnas.dashboard.parts import LIVE, html_place, puts
+from mbnas.dashboard.parts import LIVE, html_place, note, puts
 from mbnas.dashboard.shown import ShownStudies
 from mbnas.errors import MbnasError
-from mbnas.report.words import escaped
 from mbnas.search import Study, Trial
 from mbnas.search.steering import pause_search, resume_search, stop_search
 
@@ -64,9 +64,9 @@ def register(app: Dash, shown: ShownStudies) -> None:
         try:
             _WISHES[wish](folder)
         except MbnasError as error:
-            return _note(str(error))
+            return note(str(error))
         verb = "resume" if wish == "go-on" else wish
-        return _note("asked for", f"mbnas steer {folder} {verb}")
+        return note("asked for", shlex.join(["mbnas", "steer", str(folder), verb]))
 
     @app.callback(
         Output("bundle", "data"),
@@ -84,14 +84,14 @@ def register(app: Dash, shown: ShownStudies) -> None:
         try:
             content, said = zipped_bundle(study, trial)
         except MbnasError as error:
-            return None, _note(str(error))
+            return None, note(str(error))
         packed = {
             "content": base64.b64encode(content).decode(),
             "filename": f"{study.record.name}-trial-{trial.number}.zip",
             "type": "application/zip",
             "base64": True,
         }
-        return packed, _note(said)
+        return packed, note(said)
 
 
 def zipped_bundle(study: Study, trial: Trial) -> tuple[bytes, str]:
@@ -110,8 +110,3 @@ def zipped_bundle(study: Study, trial: Trial) -> tuple[bytes, str]:
         f"Run from the file: validation accuracy {bundle.accuracy:.2%}; ONNX Runtime and PyTorch"
         f" agree within {bundle.difference:.1e}."
     )
-
-
-def _note(text: str, command: str = "") -> str:
-    code = f" <code>{escaped(command)}</code>" if command else ""
-    return f"<p class='note'>{escaped(text)}{code}</p>"

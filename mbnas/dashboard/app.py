@@ -67,7 +67,7 @@ def make_app(
 
     Args:
         studies: Folders of studies, searched at this moment or not.
-        token: What visitors must bring; None lets in whoever asks by a loopback name.
+        token: What visitors must bring; without one, whoever asks by a loopback name is let in.
         refresh: Seconds between two looks at the folders.
     """
     shown = ShownStudies(studies)
@@ -89,7 +89,7 @@ def make_app(
     for view in (front_view, network_view, learned_view, trials_view, studies_view, about_view):
         view.register(app, shown)
     acting.register(app, shown)
-    guard(app.server, token, app.csp_hashes())
+    guard(app.server, token or None, app.csp_hashes())
     check_updates(app.server, app.callback_map)
     return app
 

@@ -18,11 +18,13 @@ from mbnas.dashboard.parts import (
     figure_place,
     hint,
     html_place,
+    note,
     panel,
     puts,
     sent,
 )
 from mbnas.dashboard.shown import ShownStudies
+from mbnas.errors import MbnasError
 from mbnas.measure.latency import OrtLatencyMeter
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.report.figures import curves_figure, profile_figure
@@ -182,19 +184,23 @@ def _shows(app: Dash, shown: ShownStudies) -> None:
 
     @app.callback(
         Output("stages-figure", "data", allow_duplicate=True),
+        Output("export-said-html", "data", allow_duplicate=True),
         Input("profile-it", "n_clicks"),
         State("opened", "data"),
         State("study", "value"),
         running=[(Output("profile-it", "disabled"), True, False)],
         prevent_initial_call=True,
     )
-    def stages(_: Any, number: int | None, name: str) -> Any:
+    def stages(_: Any, number: int | None, name: str) -> tuple[Any, str]:
         study, trial = shown.known(name), shown.trial(name, number)
         if trial is None:
             raise PreventUpdate
         content = to_onnx(trial.architecture.lower(len(study.record.data.classes)))
-        operators = OrtLatencyMeter(study.record.threads).profile(content)
-        return sent(profile_figure(f"trial {trial.number}", operators))
+        try:
+            operators = OrtLatencyMeter(study.record.threads).profile(content)
+        except MbnasError as error:
+            return None, note(str(error))
+        return sent(profile_figure(f"trial {trial.number}", operators)), ""
 
 
 def _pins(app: Dash, shown: ShownStudies) -> None:

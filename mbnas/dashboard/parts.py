@@ -11,6 +11,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from mbnas.report.style import DARK
+from mbnas.report.words import escaped
 
 SCHEME = "scheme"
 """The store that says light or dark, as the reader's system does."""
@@ -102,3 +103,9 @@ def sent(figure: go.Figure) -> Any:
         if trace.customdata is not None:  # of a packed array, Dash tells no click's part
             packed["customdata"] = np.asarray(trace.customdata).tolist()
     return plain
+
+
+def note(text: str, command: str = "") -> str:
+    """A line about what was asked for, as HTML; a command stands behind it."""
+    code = f" <code>{escaped(command)}</code>" if command else ""
+    return f"<p class='note'>{escaped(text)}{code}</p>"

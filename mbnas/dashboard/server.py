@@ -19,6 +19,7 @@ from mbnas.errors import StudyError
 
 LOOPBACK = "127.0.0.1"
 PORT = 8050
+_LAST_PORT = 65_535
 
 
 def serve_dashboard(
@@ -43,8 +44,8 @@ def serve_dashboard(
     """
     if not studies:
         raise StudyError("dashboard: name at least one study's folder")
-    if token is None and not is_loopback(host):
-        token = secrets.token_urlsafe(24)
+    if not token:
+        token = None if is_loopback(host) else secrets.token_urlsafe(24)
     with served(make_app(studies, token), host, port) as address:
         on_ready(address if token is None else f"{address}?token={quote(token)}")
         threading.Event().wait()  # for Ctrl-C
@@ -55,8 +56,10 @@ def served(app: Dash, host: str = LOOPBACK, port: int = 0) -> Iterator[str]:
     """Serves an application while the context lasts, and gives its address.
 
     Raises:
-        StudyError: the port is taken.
+        StudyError: the port is taken, or there is no such port.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise StudyError(f"dashboard: port {port}: must be from 0 to {_LAST_PORT}")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request drowns all others
     try:
         server = make_server(host, port, app.server, threaded=True)

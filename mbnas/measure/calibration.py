@@ -130,8 +130,10 @@ def calibrate(
         progress: Hears what happens.
 
     Raises:
-        MeasureError: a network cannot be run.
+        MeasureError: no time to spend, or a network cannot be run.
     """
+    if not seconds > 0:
+        raise MeasureError(f"seconds = {seconds:g}: must be above 0")
     run = _Calibrating(space, classes, seconds, meter or OrtLatencyMeter(threads), seed, progress)
     run.phase("units", UNITS_UNTIL, LEAST[0], run.time_units)
     run.phase("networks", FITTED_UNTIL, LEAST[1], lambda one: run.time_whole(run.fitted, one))

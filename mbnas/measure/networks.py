@@ -50,8 +50,10 @@ def open_network(
 
     Raises:
         MeasureError: nothing of the kind.
-        SpaceError: an architecture file that is none.
+        SpaceError: an architecture file that is none, or no number of classes.
     """
+    if classes < 1:
+        raise SpaceError(f"classes = {classes}: must be at least 1")
     text = str(what)
     path = Path(what)
     if text.startswith(TORCHVISION):

@@ -69,7 +69,10 @@ def profile(content: bytes, timer: Timer, runs: int, seconds: float) -> list[Ope
         own = name.removesuffix(_SUFFIX).removesuffix(_LAYOUT)
         # What ONNX Runtime adds, such as a change of layout, belongs to the part it stands in.
         part = own.partition(".")[0] if "." in own else part or kind
-        quartile = float(np.quantile(np.array(values)[kept[: len(values)]], 0.25))
+        of_runs = np.array(values)
+        if len(values) <= len(kept):  # of what stands in a loop there are more than runs
+            of_runs = of_runs[kept[: len(values)]]
+        quartile = float(np.quantile(of_runs, 0.25))
         operators.append(OperatorTime(own, kind, part, quartile))
     return operators
 
@@ -98,12 +101,15 @@ def by_part(operators: Iterable[OperatorTime]) -> dict[str, float]:
 
 
 def _named(content: bytes) -> bytes:
-    """The file with every node named after its output, so that its time can be told apart."""
+    """The file with no two nodes of one name, so that their times can be told apart."""
     try:
         model = onnx.load_model_from_string(content)
     except DecodeError:
         raise MeasureError("not an ONNX file") from None
+    names: set[str] = set()
     for node in model.graph.node:
-        node.name = node.name or node.output[0]
+        if not node.name or node.name in names:
+            node.name = next(filter(None, node.output), node.name)
+        names.add(node.name)
     named: bytes = model.SerializeToString()
     return named

@@ -53,7 +53,13 @@ class Architecture:
         check_maps(self.resolution, self.stem, self.stages)
 
     def lower(self, classes: int = 1, channels: int = 3) -> Graph:
-        """The graph of primitives for `classes` logits and images (channels, R, R)."""
+        """The graph of primitives for `classes` logits and images (channels, R, R).
+
+        Raises:
+            SpaceError: no number of classes.
+        """
+        if classes < 1:
+            raise SpaceError(f"classes = {classes}: must be at least 1")
         return _lowered(self, channels).with_classes(classes)
 
     @property

@@ -58,10 +58,11 @@ def _read(study: Study) -> Contests:
 
 def stamp(folder: Path) -> tuple[int, ...]:
     """A value that changes when what is kept of a study's contests does."""
-    baselines, confirm = folder / BASELINES_FOLDER, folder / CONFIRM_FOLDER
-    places = (baselines, confirm, baselines / RANDOM_FOLDER / "trials")
-    names = (".", "contest.json", "latencies.json", "test.json")
-    return tuple(_changed(place / name) for place in places for name in names)
+    places = (folder / BASELINES_FOLDER, folder / CONFIRM_FOLDER)
+    names = (".", "contest.json", "latencies.json", "test.json", "trainings")
+    # A trial's folder is there before its result is.
+    random = (places[0] / RANDOM_FOLDER / "trials").glob("*/result.json")
+    return (*(_changed(place / name) for place in places for name in names), len(list(random)))
 
 
 def _key(study: Study) -> _Key:

@@ -146,7 +146,7 @@ def _latency(study: Study) -> tuple[str, ...]:
     return (
         f"{host.cpu}, {plural(host.cores, 'core')}, {host.system}{governor}",
         f"ONNX Runtime {host.onnxruntime}, batch 1, {plural(host.threads, 'thread')};"
-        " 20% quantile of single runs",
+        " 20% quantile of undisturbed bursts' medians, scaled by a reference network",
     )
 
 

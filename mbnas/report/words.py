@@ -53,7 +53,7 @@ def digits(value: float) -> str:
     """Three significant digits, without an exponent."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:#.3g}"
+    return f"{value:#.3g}".rstrip(".")  # 99.96 is 100
 
 
 def count(value: float) -> str:

@@ -15,6 +15,8 @@ from mbnas.space.space import Choice, Label, Option, SearchSpace
 SCHEMA = 1
 MOST_POINTS = 10**300
 """What still is a float, and can be written out."""
+MOST_LETTERS = 50
+"""Of a space's name, by which folders and files are called."""
 _GROUPS: dict[str, type] = {"stem": Stem, "head": Head}
 _NETWORK_FIELDS = [name for name in fields_of(Architecture) if name not in (*_GROUPS, "stages")]
 _KEYS = ["schema", "name", *_NETWORK_FIELDS, *_GROUPS, "defaults", "stage"]
@@ -31,8 +33,11 @@ def parse_space(table: Mapping[str, Any], toml: str) -> SearchSpace:
     if isinstance(schema, bool) or schema != SCHEMA:
         raise SpaceError(f"schema = {shown(schema)}: this version of mbnas reads {SCHEMA}")
     name = table.get("name", "unnamed")
-    if not isinstance(name, str) or not name:
-        raise SpaceError(f"name = {shown(name)}: must be a text")
+    if not isinstance(name, str) or not _is_file_name(name):
+        raise SpaceError(
+            f"name = {shown(name)}: must be a text fit for a file's name, of at most"
+            f" {MOST_LETTERS} letters and without slashes"
+        )
     if "resolution" not in table:
         raise SpaceError("resolution: missing; say for example resolution = [24, 32]")
     own = {key: table[key] for key in _NETWORK_FIELDS if key in table}
@@ -50,6 +55,11 @@ def parse_space(table: Mapping[str, Any], toml: str) -> SearchSpace:
         )
     _check_maps(space)
     return space
+
+
+def _is_file_name(name: str) -> bool:
+    is_short = 0 < len(name) <= MOST_LETTERS
+    return is_short and name.isprintable() and bool(name.strip(". ")) and not set(name) & set("/\\")
 
 
 def _stages(table: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from integration.contests import NAMES, Varied, baselines, confirm, searched
 from integration.studies import fake_search
 
 import mbnas
+from mbnas.analysis.baselines import FOLDER, RANDOM_FOLDER
 from mbnas.analysis.contenders import Contender
 from mbnas.analysis.contest import _wanted
 from mbnas.analysis.contest_record import ContestRecord
@@ -17,6 +18,7 @@ from mbnas.dashboard.shown import ShownStudies
 from mbnas.errors import StudyError
 from mbnas.report import front_figure
 from mbnas.report.contest_page import contest_summary
+from mbnas.report.contests import stamp
 from mbnas.search import Study, open_study
 from mbnas.search.storage import VARIABLE
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
@@ -109,6 +111,16 @@ def test_report_shows_confirmed_front_and_baselines(study: Study) -> None:
         "torchvision mobilenet_v3_small",
     ]
     assert len(traces["front"].x) == len(study.front), "the brief one stays"
+
+
+def test_a_trial_of_a_random_search_is_news_once_it_has_ended(study: Study) -> None:
+    baselines(study, random=True)
+    folder = study.folder.path
+    trial = folder / FOLDER / RANDOM_FOLDER / "trials" / "00099"
+    trial.mkdir()
+    begun = stamp(folder)
+    (trial / "result.json").touch()
+    assert stamp(folder) != begun
 
 
 def test_a_dashboard_hears_of_it(study: Study) -> None:

@@ -78,6 +78,16 @@ def test_every_operator_belongs_to_its_stage() -> None:
     assert sum(bar.x[0] for bar in figure.data) == pytest.approx(sum(parts.values()))
 
 
+def test_nodes_of_one_name_are_told_apart() -> None:
+    model = onnx.load_model_from_string(to_onnx(reference("mobilenet_v2", 32).lower(10)))
+    for node in model.graph.node:
+        node.name = "same"
+    meter = OrtLatencyMeter(seconds=0.1)
+    operators = meter.profile(model.SerializeToString(), runs=3, seconds=0.1)
+    assert len(operators) > 50
+    assert all(one.milliseconds >= 0 for one in operators)
+
+
 def test_a_foreign_file_is_profiled_by_operator(tmp_path: Path) -> None:
     network = open_network("torchvision:squeezenet1_1", resolution=64, classes=10)
     parts = by_part(OrtLatencyMeter(seconds=0.1).profile(network.file, runs=3, seconds=0.1))

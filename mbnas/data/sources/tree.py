@@ -65,7 +65,8 @@ def list_tree(spec: str, path: Path) -> Tree:
     """Lists a folder or a zip, without what operating systems leave behind in them.
 
     Raises:
-        DataError: There is nothing at the path, or it is neither a folder nor a sound zip.
+        DataError: There is nothing at the path, or it is neither a folder nor a sound zip, or it
+            holds names that are no text.
     """
     try:
         if not path.exists():
@@ -77,6 +78,9 @@ def list_tree(spec: str, path: Path) -> Tree:
         ) from fault
     except OSError as fault:
         raise DataError(f"{spec}: {path} cannot be listed ({fault}); mend its access") from fault
+    for name in (*sorted(folders), *files):
+        if not name.isascii() and _is_no_text(name):
+            raise DataError(f"{spec}: {path} holds {name!r}, a name that is not UTF-8; rename it")
     # A zip need not list its folders by themselves.
     holding = {name.rpartition("/")[0] for name in files} | folders
     folders = {str(folder) for name in holding for folder in (name, *PurePosixPath(name).parents)}
@@ -85,6 +89,14 @@ def list_tree(spec: str, path: Path) -> Tree:
         files={name: files[name] for name in sorted(files) if not _is_litter(name)},
         folders=frozenset(name for name in folders if name and not _is_litter(name)),
     )
+
+
+def _is_no_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _list_folder(spec: str, path: Path) -> tuple[dict[str, Hashable], set[str]]:
@@ -105,7 +117,7 @@ def _list_folder(spec: str, path: Path) -> tuple[dict[str, Hashable], set[str]]:
                 raise DataError(
                     f"{spec}: {inner} leads back to a folder around it; remove the link"
                 )
-            around[str(inner)] = (*around[place], real)
+            around[os.path.join(place, name)] = (*around[place], real)  # noqa: PTH118 - as walk names it
         folders |= {str(here / name) for name in below}
         for name in names:
             file = Path(place, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -71,6 +72,27 @@ def test_no_script_but_the_pages_own_may_run(client: FlaskClient) -> None:
     assert "unsafe" not in scripts
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
+
+
+def test_an_empty_token_is_none(study: Study) -> None:
+    client = make_app([study.folder.path], token="").server.test_client()
+    assert client.get("/").status_code == 200
+    assert client.get("/", headers={"Host": "photos.example"}).status_code == 403
+
+
+def test_a_token_is_made_up_for_the_network_where_an_empty_one_is_given(study: Study) -> None:
+    def ready(address: str) -> None:
+        assert re.search(r"\?token=[\w-]{20,}$", address)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        serve_dashboard([study.folder.path], host="0.0.0.0", port=0, token="", on_ready=ready)
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_port_that_cannot_be_is_told(study: Study, port: int) -> None:
+    with pytest.raises(StudyError, match=f"port {port}: must be from 0 to 65535"):
+        serve_dashboard([study.folder.path], port=port)
 
 
 def test_a_token_is_asked_for_and_then_kept_in_a_cookie(stranger: FlaskClient) -> None:

@@ -116,6 +116,19 @@ def test_linked_class_folders_are_followed(photos: Path, tmp_path: Path):
     assert sum(load_data(f"folder:{photos}").sizes.values()) == 20
 
 
+def test_the_current_folder_may_be_named_by_a_point(parted: Path, monkeypatch):
+    monkeypatch.chdir(parted)
+    assert load_data("folder:.").sizes == load_data(f"folder:{parted}").sizes
+
+
+def test_a_name_that_is_no_text_is_refused(photos: Path):
+    try:
+        (photos / "cat").rename(os.fsdecode(os.fsencode(photos) + b"/caf\xe9"))
+    except OSError:
+        pytest.skip("this file system takes names of UTF-8 alone")
+    assert_refused(photos, "holds 'caf\\udce9', a name that is not UTF-8; rename it")
+
+
 def test_home_is_expanded(photos: Path, monkeypatch):
     monkeypatch.setenv("HOME", str(photos.parent))
     assert load_data("folder:~/photos").classes == ("cat", "dog")

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from helpers import some_architectures, tiny_space
 
-from mbnas.errors import MeasureError
+from mbnas.errors import MeasureError, SpaceError
 from mbnas.measure.networks import open_network
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.network import Architecture, Stage
@@ -69,6 +69,12 @@ def test_a_sound_file_is_taken(tmp_path: Path) -> None:
     file = tmp_path / "network.onnx"
     file.write_bytes(to_onnx(NETWORK.lower(10)))
     assert open_network(file).file == file.read_bytes()
+
+
+@pytest.mark.parametrize("what", ["mobilenet_v2", "torchvision:resnet18"])
+def test_no_classes(what: str) -> None:
+    with pytest.raises(SpaceError, match="classes = -5: must be at least 1"):
+        open_network(what, classes=-5)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from mbnas.report.figures.curves import MOST
 from mbnas.report.figures.importance import importances
 from mbnas.report.figures.parallel import SAMPLE
 from mbnas.report.groups import groups
-from mbnas.search import Study
+from mbnas.search import Study, Trial
 
 
 def test_what_decides_the_accuracy_comes_first(mixed: Study) -> None:
@@ -33,8 +33,21 @@ def test_what_decides_the_accuracy_comes_first(mixed: Study) -> None:
     found = importances(with_trials(mixed, trials))
     assert found[0].choice == first.name
     assert found[0].quality > 0.9 > found[0].cost
-    assert sum(one.quality for one in found) == pytest.approx(1)
+    assert sum(one.quality for one in found) <= 1
     assert {one.choice for one in found} == {choice.name for choice in mixed.space.choices}
+
+
+def test_what_choices_bring_only_together_is_no_choices_share(mixed: Study) -> None:
+    one, other = mixed.space.choices[:2]
+    trained = [trial for trial in mixed.trials if trial.status == "trained"]
+
+    def differ(trial: Trial) -> bool:
+        is_first = [choice.labels.index(trial.params[choice.name]) == 0 for choice in (one, other)]
+        return is_first[0] != is_first[1]
+
+    trials = [replace(trial, accuracy=0.3 + 0.5 * differ(trial)) for trial in trained]
+    found = importances(with_trials(mixed, trials))
+    assert 0 < sum(one.quality for one in found) < 0.8
 
 
 def test_importance_has_two_bars_a_choice(mixed: Study) -> None:

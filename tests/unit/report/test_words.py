@@ -21,6 +21,7 @@ def test_counts(value: float, said: str) -> None:
         ("accuracy", 0.9743, "97.43%"),
         ("latency_ms", 0.2134, "0.213 ms"),
         ("latency_ms", 12.0, "12.0 ms"),
+        ("latency_ms", 99.96, "100 ms"),
         ("latency_ms", 1234.5, "1,234 ms"),
         ("size_bytes", 52_130, "52.1 kB"),
         ("size_bytes", 512, "512 B"),

@@ -57,6 +57,9 @@ TOP_LEVEL: dict[str, tuple[str, str]] = {
     ),
     "name of another type": (HEAD.replace('"x"', "3") + ONE, "name = 3: must be a text"),
     "empty name": (HEAD.replace('"x"', '""') + ONE, 'name = "": must be a text'),
+    "name of a place": (HEAD.replace('"x"', '"../x"') + ONE, 'name = "../x": must be a text fit'),
+    "name of points": (HEAD.replace('"x"', '".."') + ONE, 'name = "..": must be a text fit'),
+    "long name": (HEAD.replace('"x"', f'"{51 * "x"}"') + ONE, f'name = "{51 * "x"}": must be'),
     "defaults of another type": (
         HEAD + "defaults = 3\n" + ONE,
         "defaults = 3: must be a table",
