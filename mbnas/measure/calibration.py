@@ -26,6 +26,7 @@ from mbnas.network import Architecture
 from mbnas.space import SearchSpace
 
 SECONDS = 150.0
+MOST_SECONDS = 86_400
 UNITS_UNTIL = 0.5
 FITTED_UNTIL = 0.8
 """Shares of the time at which timing units ends and timing whole networks for the fit ends."""
@@ -132,8 +133,8 @@ def calibrate(
     Raises:
         MeasureError: no time to spend, or a network cannot be run.
     """
-    if not seconds > 0:
-        raise MeasureError(f"seconds = {seconds:g}: must be above 0")
+    if not 0 < seconds <= MOST_SECONDS:
+        raise MeasureError(f"seconds = {seconds:g}: must be above 0, and at most {MOST_SECONDS:,}")
     run = _Calibrating(space, classes, seconds, meter or OrtLatencyMeter(threads), seed, progress)
     run.phase("units", UNITS_UNTIL, LEAST[0], run.time_units)
     run.phase("networks", FITTED_UNTIL, LEAST[1], lambda one: run.time_whole(run.fitted, one))

@@ -33,6 +33,7 @@ TEMPLATES = (
     "search digits_tiny --data folder:{study} --study {study} --trials 1"
     " --recipe {study}/space.toml",
     "bench {study}/trials/00000/model.onnx --seconds 0.01 --threads 1",
+    "bench mobilenet_v2 --resolution 16 --small --multiplier 0.1 --classes 10 --seconds 0.01",
     "dashboard {out}/none --port 99999",
     "confirm {out}/none --seeds 2 --near 1 --epochs 3 --recipe {study}/space.toml",
     "baselines {out}/none mobilenet_v2@0.35 torchvision:resnet18 --random",

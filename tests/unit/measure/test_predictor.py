@@ -130,7 +130,7 @@ def test_calibrating_times_units_and_networks(calibration: Calibration) -> None:
     assert calibration.error().mean < 1
 
 
-@pytest.mark.parametrize("seconds", [0.0, -5.0, float("nan")])
+@pytest.mark.parametrize("seconds", [0.0, -5.0, float("nan"), float("inf")])
 def test_a_calibration_needs_time(seconds: float) -> None:
     with pytest.raises(MeasureError, match="must be above 0"):
         calibrate(tiny_space(), seconds=seconds)
