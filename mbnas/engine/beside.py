@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
+from mbnas.engine.interrupts import held_interrupts, ignore
 from mbnas.engine.jobs import Failed, Measure, Measured
 from mbnas.engine.work import TRIAL_FAILURES, failed, sendable
 from mbnas.errors import MeasureError
@@ -118,13 +119,14 @@ class MeasuringProcess:
             daemon=True,
             name="mbnas-measuring",
         )
-        self._process.start()
+        with held_interrupts():
+            self._process.start()
         theirs.close()
 
 
 def _measure(pipe: Connection, cores: list[int], threads: int, seconds: float) -> None:
     """What the process does: until the pipe's other end is gone, measure what comes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
+    ignore(signal.SIGINT)  # Ctrl-C is the driver's to answer
     if cores:
         keep_to(cores)
     meter = OrtLatencyMeter(threads, seconds)

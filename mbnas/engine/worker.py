@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from mbnas.engine.interrupts import held_interrupts, ignore
 from mbnas.engine.jobs import LOG_LINES, Job, Outcome
 from mbnas.engine.places import Place
 from mbnas.engine.sharing import SharedCopy
@@ -67,7 +68,8 @@ class Worker:
         self._process = context.Process(
             target=_serve, args=(theirs, place, tools, classes, log), daemon=True, name=place.name
         )
-        self._process.start()
+        with held_interrupts():
+            self._process.start()
         theirs.close()
 
     def send(self, job: Job) -> None:
@@ -105,8 +107,7 @@ def _ended(code: int | None) -> str:
 
 def _serve(pipe: Connection, place: Place, tools: SharedCopy, classes: int, log: Path) -> None:
     """What the process does: until the pipe's other end is gone, do the jobs that come."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the driver's to answer
+    ignore(signal.SIGINT, signal.SIGTERM)  # they are the driver's to answer
     threading.Thread(target=_end_with_driver, daemon=True).start()
     _print_to(log)
     if place.cores:

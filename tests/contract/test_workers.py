@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
+import multiprocessing
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import weakref
@@ -70,6 +73,18 @@ def test_a_killed_worker_costs_what_its_last_epoch_took(tmp_path: Path) -> None:
     assert outcome.training.accuracy == fake_accuracy(network)
     assert heard == [1, 2, 3], "the second worker goes on where the first one died"
     assert marks(tmp_path, "death") == ["0"]
+
+
+def test_an_interrupt_of_all_processes_is_not_a_starting_workers_to_answer() -> None:
+    (network,) = some_architectures(tiny_space(), 1)
+    with opened(FakeTrainer()) as engine:
+        engine.submit(Train(0, Assignment(network, 0)))
+        (started,) = multiprocessing.active_children()
+        assert started.pid is not None
+        os.kill(started.pid, signal.SIGINT)
+        outcome = engine.wait(ignore)
+        assert isinstance(outcome, Trained)
+        assert started.is_alive()
 
 
 def test_a_job_that_kills_two_workers_fails_and_the_others_go_on(tmp_path: Path) -> None:
