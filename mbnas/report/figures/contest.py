@@ -76,8 +76,7 @@ def confirmation_figure(found: Confirmation) -> go.Figure:
             name=f"baselines ({len(others)})",
             mode="markers+text",
             text=[one.name for one in others],
-            textposition="bottom center",
-            textfont={"size": 11, "color": MUTED},
+            **_labels([one.cost for one in others]),
         )
     figure.add_scatter(
         **_points(found.front, BLUE, test=True),
@@ -108,12 +107,22 @@ def _add_baselines(
         mode="markers+text",
         marker={"symbol": "cross", "size": 10, "color": VERMILLION},
         text=names,
-        textposition="bottom center",
-        textfont={"size": 11, "color": MUTED},
+        **_labels(x),
         hovertext=names,
         hoverinfo="text",
         meta="baselines",
     )
+
+
+def _labels(x: Sequence[float]) -> dict[str, object]:
+    """How marks are named: to the left, where there is room, and of two neighbours one above."""
+    order = sorted(range(len(x)), key=lambda at: x[at])
+    sides = {at: ("bottom left", "top left")[rank % 2] for rank, at in enumerate(order)}
+    return {
+        "textposition": [sides[at] for at in range(len(x))],
+        "textfont": {"size": 11, "color": MUTED},
+        "cliponaxis": False,
+    }
 
 
 def _points(networks: Sequence[Confirmed], colour: str, *, test: bool = False) -> dict[str, object]:
