@@ -104,12 +104,7 @@ def confirm(
     )
     with study.folder.locked():
         found = contest.run([*_own(study, near), *_baselines(study, baselines)])
-        failed = [one for one in found if one.failure is not None]
-        if len(failed) == len(found):
-            raise StudyError(
-                f"{contest.folder}: a training of every network failed ({failed[0].failure}); mend"
-                " that, and move the folder away to begin anew"
-            )
+        _check_trained(found, contest.folder)
         _test(study, found, tester or partial(_tester, study, images, device, observer), observer)
     confirmed = open_confirmation(study)
     assert confirmed is not None
@@ -145,6 +140,14 @@ def _baselines(study: Study, texts: Sequence[str] | None) -> list[Contender]:
     if not file.exists():
         return []
     return [one.contender() for one in read_file(ContestRecord, file).contenders]
+
+
+def _check_trained(found: Sequence[Contested], folder: Path) -> None:
+    if all(one.failure is not None for one in found):
+        raise StudyError(
+            f"{folder}: a training of every network failed ({found[0].failure}); mend that, and"
+            " move the folder away to begin anew"
+        )
 
 
 def _names(found: Sequence[Contested]) -> dict[str, tuple[Contested, Path]]:

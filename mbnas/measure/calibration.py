@@ -26,7 +26,7 @@ from mbnas.network import Architecture
 from mbnas.space import SearchSpace
 
 SECONDS = 150.0
-MOST_SECONDS = 86_400
+MOST_SECONDS = 86_400  # a day
 UNITS_UNTIL = 0.5
 FITTED_UNTIL = 0.8
 """Shares of the time at which timing units ends and timing whole networks for the fit ends."""

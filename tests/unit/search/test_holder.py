@@ -110,8 +110,8 @@ def test_a_number_used_again_by_another_process_is_not_the_holder(tmp_path: Path
     write_holder(
         tmp_path, replace(held.holder, process=replace(Process.this(), process_began=began - 3600))
     )
-    with held_folder(tmp_path, BUSY):
-        pass
+    with held_folder(tmp_path, BUSY) as again:
+        assert read_holder(tmp_path) == again.holder
 
 
 def test_a_damaged_holder_file_is_none(tmp_path: Path) -> None:
