@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Iterator
@@ -117,11 +118,15 @@ class ImageTensors:
             return self._resized[resolution]
 
     def batches(self, resolution: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images as they are, normalised (N, C, H, W), and labels, in order."""
-        images = self.at(resolution)
-        for start in range(0, len(self), size):
-            chunk = slice(start, start + size)
-            yield self.normalised(images[chunk]), self.labels[chunk]
+        """Images as they are, normalised (N, C, H, W), and labels, in order.
+
+        At most `size` at once, and about equally many: a GPU's libraries prepare themselves for
+        every size anew.
+        """
+        parts = math.ceil(len(self) / size)
+        images = self.at(resolution).tensor_split(parts)
+        for chunk, labels in zip(images, self.labels.tensor_split(parts), strict=True):
+            yield self.normalised(chunk), labels
 
     def normalised(self, images: Tensor) -> Tensor:
         """uint8 (N, H, W, C) to floats (N, C, H, W) in channels-last memory."""

@@ -51,6 +51,20 @@ def test_a_smaller_resolution_is_resized_from_the_decoded_one() -> None:
         assert np.abs(image.astype(int) - np.asarray(expected)).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("count", "size", "sizes"), [(10, 4, [4, 3, 3]), (9, 5, [5, 4]), (6, 6, [6])]
+)
+def test_batches_are_in_order_and_about_equally_large(
+    count: int, size: int, sizes: list[int]
+) -> None:
+    part = Images(stripes(count).images, np.arange(count))
+    batches = list(tensors(part).batches(part.images.shape[-1], size))
+    assert [len(images) for images, _ in batches] == sizes
+    assert torch.cat([labels for _, labels in batches]).tolist() == list(range(count))
+    whole = tensors(part).normalised(tensors(part).at(part.images.shape[-1]))
+    torch.testing.assert_close(torch.cat([images for images, _ in batches]), whole, rtol=0, atol=0)
+
+
 def numbered(count: int, size: int) -> torch.Tensor:
     """Images uint8 (N, H, W, 3) in which every pixel is different and says where it stood."""
     line = torch.arange(size * size, dtype=torch.uint8).view(1, size, size, 1)
