@@ -95,6 +95,11 @@ class Dataset:
         """Number of images in each part."""
         return {name: len(self.parts[name]) for name in PARTS}
 
+    def members(self, part: PartName) -> npt.NDArray[np.int64]:
+        """Number of images of each class in a part."""
+        labels = self.source.labels[self.parts[part]]
+        return np.bincount(labels, minlength=len(self.classes))
+
     def digest(self) -> str:
         """Hashes the class names and which image with which label stands in which part.
 

@@ -102,7 +102,7 @@ class MeasuringProcess:
             keep_to(self._cores)
         self._process.join(_ENDING_SECONDS)
         if self._process.is_alive():
-            self._process.terminate()
+            self._process.kill()
             self._process.join()
 
     def _send(self, architecture: Architecture, classes: int) -> None:
@@ -126,7 +126,7 @@ class MeasuringProcess:
 
 def _measure(pipe: Connection, cores: list[int], threads: int, seconds: float) -> None:
     """What the process does: until the pipe's other end is gone, measure what comes."""
-    ignore(signal.SIGINT)  # Ctrl-C is the driver's to answer
+    ignore(signal.SIGINT, signal.SIGTERM)  # both are the driver's to answer
     if cores:
         keep_to(cores)
     meter = OrtLatencyMeter(threads, seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 _CAN_HOLD = hasattr(signal, "pthread_sigmask")  # Windows cannot
@@ -19,6 +20,9 @@ def held_interrupts() -> Iterator[None]:
     if not _CAN_HOLD:
         yield
         return
+    # The first process begun starts Python's resource tracker before itself, which lets both
+    # signals through again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
     try:
         yield

@@ -48,6 +48,7 @@ class PackedEngine:
         self._measurements = ThreadPoolExecutor(1, thread_name_prefix="mbnas-measuring")
         self._said: queue.SimpleQueue[tuple[int, Epoch] | Future[Outcome]] = queue.SimpleQueue()
         self._halted = self._closing = False
+        self._laying_down: set[int] = set()
         self._measuring = False
 
     @property
@@ -71,9 +72,15 @@ class PackedEngine:
             if isinstance(said, Future):
                 return said.result()
             on_epoch(*said)
+            if self._halted:  # what is trained of the next epoch meanwhile is dropped
+                self._laying_down.add(said[0])
 
     def halt(self) -> None:
-        """Lays trainings down at the end of their epoch; what waits for a place is not begun."""
+        """Lays trainings down at the end of their epoch; what waits for a place is not begun.
+
+        Where a training's epoch is heard of only when its next one has begun, that one ends at its
+        next step, on a CPU.
+        """
         self._halted = True
 
     def close(self) -> None:
@@ -123,7 +130,7 @@ class PackedEngine:
             self._meter,
             self._classes,
             on_epoch=self._epoch_ended,
-            on_step=self._go_on,
+            on_step=lambda: self._go_on(job.trial),
             on_wait=self._waits,
         )
 
@@ -131,11 +138,13 @@ class PackedEngine:
         self._said.put((trial, epoch))
         if self._halted and epoch.epoch < self._trainer.epochs:
             raise _HaltedError
-        self._go_on()
+        self._go_on(trial)
 
-    def _go_on(self) -> None:
+    def _go_on(self, trial: int) -> None:
         if self._closing:
             raise _ClosingError
+        if trial in self._laying_down:
+            raise _HaltedError
 
 
 class _HaltedError(Exception):

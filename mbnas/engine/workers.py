@@ -22,7 +22,8 @@ from mbnas.measure.latency import LatencyMeter
 from mbnas.training.trainer import Epoch, Trainer
 
 GRACE_SECONDS = 30.0
-"""A training that is out of time says so itself at a step; one that hangs is ended after this."""
+"""A training that is out of time says so itself, at a step on a CPU and at an epoch's end on a GPU;
+one that has not said so after this is ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +258,7 @@ def _end_hanging(seat: _Seat) -> Failed:
     job, seconds = seat.task.job, time.monotonic() - seat.began
     log = seat.worker.log_lines()
     _clear(seat)
-    return Failed(
-        job.trial, "timeout", f"not trained within {job.seconds:g} s, and hangs", seconds, log
-    )
+    return Failed(job.trial, "timeout", f"not trained within {job.seconds:g} s", seconds, log)
 
 
 def _clear(seat: _Seat) -> None:

@@ -111,11 +111,12 @@ class Driver:
         self._end(self.evaluations.advance(self.engine.wait(self.observer.epoch_ended)))
 
     def _spent(self) -> Spent:
-        """What is used up; trials in evaluation count."""
+        """What is used up; trials in evaluation count, and what broken off ones were trained."""
         open_ = [one for one in self._in_evaluation() if is_paid(one)]
+        epochs = self.ledger.begun | {one.number: len(one.curve) for one in open_ if one.curve}
         return Spent(
             self.ledger.evaluated + len(open_),
-            self.ledger.epochs + sum(len(one.curve) for one in open_),
+            self.ledger.epochs + sum(epochs.values()),
             self.steering.elapsed,
         )
 
@@ -186,6 +187,7 @@ class Driver:
             self._tell(ended)
         else:
             self._held[ended.trial.number] = ended
+            self.steering.trial_ended(ended.trial.number)
 
     def _tell(self, ended: Ended) -> None:
         trial = ended.trial
@@ -193,7 +195,8 @@ class Driver:
         snapshot = self._snapshot()
         needed = [one.number for one in (*snapshot.front, *self._in_evaluation())]
         self.ledger.folder.prune([*needed, *self.ledger.sources()], latest=trial.number)
-        self.steering.trial_ended(trial.number, self._done())
+        self.steering.trial_ended(trial.number)
+        self.steering.trial_told(self._done())
         self.observer.trial_ended(trial, snapshot)
         self.ledger.check_failures(trial)
 

@@ -22,11 +22,12 @@ from mbnas.search.reuse import KnownResults
 from mbnas.search.samplers import derived_seed
 from mbnas.search.stopping import Stop, Stopping
 from mbnas.search.trial import Trial
-from mbnas.search.warm_start import Start, kept_weights, nearest_weights
+from mbnas.search.warm_start import kept_weights, nearest_weights
 from mbnas.training.trainer import Assignment
 
 CURVE = "curve"
-"""The Optuna trial's user attribute that holds epoch, loss and accuracy up to the last rung."""
+"""The Optuna trial's user attribute that holds what each epoch up to the last rung came to: its
+number, loss, accuracy, and the seconds of training so far."""
 STARTED_FROM = "started_from"
 """That which holds the number of the trial whose weights it began with, or None."""
 
@@ -44,10 +45,18 @@ class Ended:
 
 @dataclass(slots=True)
 class _Open:
-    """A trial in evaluation: Optuna's trial, what is known of it so far, what is to be trained."""
+    """A trial in evaluation.
+
+    Attributes:
+        asked: Optuna's trial.
+        trial: What is known of it so far.
+        source: Number of the trial with whose weights it is to begin.
+        assignment: What is to be trained.
+    """
 
     asked: optuna.Trial
     trial: Trial
+    source: int | None = None
     assignment: Assignment | None = None
 
 
@@ -117,6 +126,8 @@ class Evaluations:
         broken = broken_limit(trial, self.record.goals.limits)
         if broken is not None:
             return self._close(replace(trial, reason=_said(broken, trial)))
+        # Now, when what is on record is the same however long its measurement takes.
+        self._open[trial.number].source = self._source(asked, trial)
         self.engine.submit(Measure(trial.number, architecture))
         return None
 
@@ -184,7 +195,7 @@ class Evaluations:
     def _begin_training(self, trial: Trial) -> None:
         """Trains to the first rung; after a kill, from the epoch that was reached."""
         entry = self._open[trial.number]
-        found = self._start(entry.asked, trial)
+        found = None if entry.source is None else kept_weights(entry.source, self.folder)
         if found is not None:
             trial = replace(trial, started_from=found.trial)
         entry.trial = trial
@@ -202,26 +213,26 @@ class Evaluations:
         assert entry.assignment is not None
         left = self.trial_seconds
         if left is not None:
-            left = max(1.0, left - entry.trial.training_seconds)
+            before = max((row[-1] for row in entry.asked.user_attrs.get(CURVE, [])), default=0.0)
+            left = max(1.0, left - max(before, entry.trial.training_seconds))
         self.engine.submit(Train(entry.trial.number, entry.assignment, left))
 
-    def _start(self, asked: optuna.Trial, trial: Trial) -> Start | None:
-        """Weights to begin with; after a kill, the same as before."""
+    def _source(self, asked: optuna.Trial, trial: Trial) -> int | None:
+        """The trial with whose weights one is to begin; after a kill, the same as before."""
         if not self.record.warm_start:
             return None
-        if STARTED_FROM in asked.user_attrs:
-            source = asked.user_attrs[STARTED_FROM]
-            return None if source is None else kept_weights(source, self.folder)
-        found = nearest_weights(trial, self._before(trial), self.folder)
-        asked.set_user_attr(STARTED_FROM, None if found is None else found.trial)
-        return found
+        if STARTED_FROM not in asked.user_attrs:
+            found = nearest_weights(trial, self._before(trial), self.folder)
+            asked.set_user_attr(STARTED_FROM, found)
+        source: int | None = asked.user_attrs[STARTED_FROM]
+        return source
 
     def _at_rung(self, trial: Trial) -> Ended | None:
         """A trial that is not at its end: stopped, or trained to the next rung."""
         entry = self._open[trial.number]
         entry.trial = trial
         entry.asked.set_user_attr(
-            CURVE, [[one.epoch, one.loss, one.accuracy] for one in trial.curve]
+            CURVE, [[one.epoch, one.loss, one.accuracy, one.seconds] for one in trial.curve]
         )
         stop = None
         # After a kill, a training is taken up beyond the rung that it was asked to.

@@ -132,8 +132,10 @@ def rough_ms(macs: int, nodes: int) -> float:
 def observed(trial: Trial, goals: Goals) -> Observed | None:
     """What a trial says of accuracy and cost.
 
-    A stopped one was expected to come to some accuracy, which is all that is known of it; of an
-    untrained one, the measured cost still says something. Reused ones repeat another trial.
+    A stopped one was expected to come to some accuracy, which is all that is known of it. Of an
+    untrained one only the cost is: what was expected of it came from what others had shown, and
+    taken for an observation it would make the next expectation surer than it is. Reused ones repeat
+    another trial.
     """
     cost = trial.value(goals.cost)
     if trial.status == "reused" or cost is None:
@@ -141,5 +143,6 @@ def observed(trial: Trial, goals: Goals) -> Observed | None:
     quality = trial.value(goals.quality)
     if trial.status == "trained" and quality is not None:
         return Observed((quality, cost), broken_limit(trial, goals.limits) is None)
-    expected = NAN if trial.expected_accuracy is None else trial.expected_accuracy
+    seen = trial.expected_accuracy if trial.curve else None
+    expected = NAN if seen is None else seen
     return Observed((expected, cost), counts=False)

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from mbnas.errors import StudyError
 from mbnas.search.annotation import keep_architecture, write_note
-from mbnas.search.evaluation import STARTED_FROM, Ended
+from mbnas.search.evaluation import CURVE, STARTED_FROM, Ended
 from mbnas.search.folder import StudyFolder
 from mbnas.search.front import is_settled
 from mbnas.search.holder import Held
@@ -36,6 +36,7 @@ class Ledger:
         study: Optuna's study.
         trials: The trials on record, in the order in which they were told.
         held: The folder's lock.
+        begun: Epochs of those that were broken off and are not told yet, by their number.
     """
 
     folder: StudyFolder
@@ -43,6 +44,7 @@ class Ledger:
     study: optuna.Study
     trials: list[Trial]
     held: Held
+    begun: dict[int, int] = field(init=False)
     evaluated: int = field(default=0, init=False)
     epochs: int = field(default=0, init=False)
     _cut_short: frozenset[int] = field(init=False)
@@ -52,7 +54,9 @@ class Ledger:
 
     def __post_init__(self) -> None:
         # By a kill, perhaps in the middle of being told.
-        self._cut_short = frozenset(one.number for one in broken_off(self.study))
+        cut_short = broken_off(self.study)
+        self._cut_short = frozenset(one.number for one in cut_short)
+        self.begun = {one.number: len(one.user_attrs.get(CURVE, [])) for one in cut_short}
         for trial in self.trials:
             self._count(trial)
 
@@ -103,6 +107,7 @@ class Ledger:
             failed = self._origin(trial).status == "failed"
             self.study.tell(asked, state=TrialState.FAIL if failed else TrialState.PRUNED)
         self.trials.append(trial)
+        self.begun.pop(trial.number, None)
         self._count(trial)
 
     def check_failures(self, trial: Trial) -> None:
@@ -114,9 +119,10 @@ class Ledger:
         Raises:
             StudyError: the first few of this search failed, or many in a row.
         """
-        if trial.status != "failed":
-            self._succeeded = self._succeeded or is_paid(trial)
+        if trial.status in ("trained", "stopped") and is_paid(trial):
+            self._succeeded = True
             self._failed.clear()
+        if trial.status != "failed":  # one that was refused, or known, says nothing either way
             return
         self._failed.append(trial)
         most = FAILED_IN_A_ROW if self._succeeded else FAILED_AT_FIRST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -42,8 +43,8 @@ class Limit:
 
     def __post_init__(self) -> None:
         _check_cost(self.quantity)
-        if not self.most > 0:
-            raise StudyError(f"limit {self.quantity} = {self.most:g}: must be above 0")
+        if not 0 < self.most < math.inf:
+            raise StudyError(f"limit {self.quantity} = {self.most:g}: must be a number above 0")
 
 
 def maximize(quantity: str) -> Objective:

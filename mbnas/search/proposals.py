@@ -84,13 +84,20 @@ class Proposals:
     ) -> None:
         self._study, self._space, self._samplers = study, space, samplers
         self._broken_off = deque(broken_off(study))
-        again = {network.id for one in self._broken_off if (network := _network(one)) is not None}
+        # A kill may have come before Optuna was asked for what had been put in its line.
+        there = study.get_trials(deepcopy=False)
+        left = [
+            one for one in there if one.state == TrialState.WAITING and NETWORK in one.user_attrs
+        ]
+        self._left = len(left)
+        begun = (_network(one) for one in (*self._broken_off, *left))
+        again = {network.id for network in begun if network is not None}
         line: dict[str, Enqueued] = {}
         for one in first:
             if one.architecture.id not in again:
                 line.setdefault(one.architecture.id, one)
         self._line = deque(line.values())
-        if study.get_trials(deepcopy=False):
+        if there:
             samplers.resume()
 
     @property
@@ -101,13 +108,15 @@ class Proposals:
     @property
     def enqueued(self) -> int:
         """Networks in line before the sampler's."""
-        return len(self._line)
+        return len(self._line) + self._left
 
     def next(self) -> Proposal:
         """What was broken off comes first, then what is in line, then what the sampler proposes."""
         if self._broken_off:
             return self._reattached(self._broken_off.popleft())
-        if self._line:
+        if self._left:
+            self._left -= 1
+        elif self._line:
             one = self._line.popleft()
             self._study.enqueue_trial(
                 self._space.params(one.architecture) or {}, user_attrs=_attributes(one)

@@ -186,7 +186,7 @@ class _Recovery:
             attributes[STARTED_FROM] = result.started_from
         curve = self._reported(result) if is_own else ()
         if curve:
-            attributes[CURVE] = [[one.epoch, one.loss, one.accuracy] for one in curve]
+            attributes[CURVE] = [[one.epoch, one.loss, one.accuracy, one.seconds] for one in curve]
         return attributes
 
     def _reported(self, result: Trial) -> tuple[Epoch, ...]:

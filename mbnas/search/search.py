@@ -32,7 +32,7 @@ from mbnas.search.recovery import recover
 from mbnas.search.reuse import KnownResults
 from mbnas.search.samplers import DEFAULT_SAMPLER, SamplerSource, check_sampler
 from mbnas.search.steered import Gate, Steering
-from mbnas.search.stopping import FrontReach, Stopping
+from mbnas.search.stopping import FrontReach, Stopping, telling_images
 from mbnas.search.storage import (
     check_storage,
     new_storage,
@@ -124,6 +124,8 @@ class Search:
         reuse: Sequence[str | Path] = (),
     ) -> None:
         _check_above_0(pack=pack, batch=batch, trial_seconds=trial_seconds)
+        if seed < 0:
+            raise StudyError(f"seed = {seed}: must be 0 or above")
         self.space = space
         self.data = data
         self.goals = Goals.of(objectives or [maximize("accuracy"), minimize("latency_ms")], limits)
@@ -260,7 +262,7 @@ class Search:
 
     def _rule(self, foresight: Foresight) -> Stopping | None:
         if isinstance(self._stopping, bool):
-            images = self.data.sizes["validation"]
+            images = telling_images(self.data.members("validation").tolist(), self.goals.quality)
             return FrontReach(self.goals, foresight, images) if self._stopping else None
         return self._stopping
 

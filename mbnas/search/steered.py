@@ -139,9 +139,12 @@ class Steering:
         entry = replace(self._open[number], epoch=epoch.epoch)
         self._open = {**self._open, number: entry}
 
-    def trial_ended(self, number: int, spent: Spent) -> None:
-        """A trial is on record; so much is used up by all."""
+    def trial_ended(self, number: int) -> None:
+        """A trial is at its end, though perhaps not on record yet."""
         self._open = {other: entry for other, entry in self._open.items() if other != number}
+
+    def trial_told(self, spent: Spent) -> None:
+        """A trial is on record; so much is used up by all."""
         self._spent = spent
 
     def _watch(self) -> None:

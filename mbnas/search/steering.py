@@ -5,7 +5,7 @@ on or stop leaves a wish there, `wish.json`.
 
 Paused, a search begins nothing new: no network is asked for, measured or trained. What is being
 measured or trained, or is in line for the next free place of several, goes on to its end or its
-next rung, and is told; then the search waits, and that waiting counts in no budget of time.
+next rung; then the search waits, and that waiting counts in no budget of time.
 
 Stopped, it begins no new network, whatever is in line. What is in evaluation ends, as when a
 budget is spent; then the search ends, and the same command goes on later. A stop is not taken back.

@@ -73,6 +73,21 @@ class Stopping(Protocol):
         ...
 
 
+def telling_images(members: Sequence[int], quality: str) -> float:
+    """So many images, drawn at random, would tell an accuracy as exactly as a part does.
+
+    Of balanced accuracy, the mean over classes, a class of few images blurs as much as one of many.
+
+    Args:
+        members: Number of images of each class.
+        quality: Which accuracy.
+    """
+    there = [count for count in members if count]
+    if quality == "balanced_accuracy":
+        return len(there) ** 2 / sum(1 / count for count in there)
+    return float(sum(there))
+
+
 class FrontReach:
     """Stops a trial that even with luck would not raise the front at its measured cost.
 
@@ -87,11 +102,12 @@ class FrontReach:
     Args:
         goals: What is optimised and limited.
         foresight: What is known of networks; None trains every network to its first rung.
-        images: Of the validation part; None takes every difference for one.
+        images: Of the validation part, in number or in what they tell (`telling_images`); None
+            takes every difference for one.
     """
 
     def __init__(
-        self, goals: Goals, foresight: Foresight | None = None, images: int | None = None
+        self, goals: Goals, foresight: Foresight | None = None, images: float | None = None
     ) -> None:
         self._goals = goals
         self._foresight = foresight

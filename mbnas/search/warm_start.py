@@ -30,15 +30,15 @@ class Start:
     weights: Weights
 
 
-def nearest_weights(trial: Trial, finished: Sequence[Trial], folder: StudyFolder) -> Start | None:
-    """Of the trained networks whose weights are kept, those that fill most of this one."""
+def nearest_weights(trial: Trial, finished: Sequence[Trial], folder: StudyFolder) -> int | None:
+    """Of the trained networks whose weights are kept, the number of whose fill most of this one."""
     best, most = None, LEAST_SHARE
     for other in finished:
         if other.status == "trained" and folder.has_weights(other):
             share = shared_parameters(trial.architecture, other.architecture)
             if share > most:
                 best, most = other.number, share
-    return None if best is None else kept_weights(best, folder)
+    return best
 
 
 def kept_weights(trial: int, folder: StudyFolder) -> Start | None:

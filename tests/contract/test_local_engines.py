@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ from mbnas.training.trainer import (
     Epoch,
     OutOfMemoryError,
     Training,
+    no_step,
 )
 
 in_this_process = pytest.mark.parametrize("make", [local, packed])
@@ -54,6 +57,80 @@ def test_what_waits_for_a_place_is_not_begun_once_the_engine_is_halted() -> None
         outcomes = [engine.wait(lambda *_: engine.halt()) for _ in some]
     assert all(isinstance(outcome, LaidDown) for outcome in outcomes)
     assert len(begun) == 3, "as many as there are places"
+
+
+def test_a_pack_drops_the_epoch_that_begins_while_it_is_halted(tmp_path: Path) -> None:
+    (network,) = some_architectures(tiny_space(), 1)
+    begun, halted = threading.Event(), threading.Event()
+
+    class Stepwise(FakeTrainer):
+        """Its second epoch has begun when its first one is heard of."""
+
+        def train(
+            self,
+            assignment: Assignment,
+            on_epoch: Callable[[Epoch], None],
+            on_step: Callable[[], None] = no_step,
+        ) -> Training:
+            steps = 0
+
+            def step() -> None:
+                nonlocal steps
+                on_step()
+                steps += 1
+                if steps == 2:
+                    begun.set()
+                    assert halted.wait(60)
+                    on_step()
+
+            return super().train(assignment, on_epoch, step)
+
+    heard: list[int] = []
+    with opened(packed, Stepwise()) as engine:
+
+        def halt(_: int, epoch: Epoch) -> None:
+            heard.append(epoch.epoch)
+            assert begun.wait(60)
+            engine.halt()
+            threading.Timer(0.1, halted.set).start()
+
+        checkpoint = tmp_path / "checkpoint"
+        engine.submit(Train(0, Assignment(network, 0, checkpoint=checkpoint)))
+        assert isinstance(engine.wait(halt), LaidDown)
+    assert heard == [1]
+    assert checkpoint.read_text().split()[1] == "1"
+
+
+def test_the_first_process_begun_hears_of_no_interrupt_either() -> None:
+    script = """
+import multiprocessing, signal
+from mbnas.engine.interrupts import held_interrupts
+
+if __name__ == "__main__":
+    held = "import signal; print(sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))))"
+    child = multiprocessing.get_context("spawn").Process(target=exec, args=(held,))
+    with held_interrupts():
+        child.start()
+    child.join()
+"""
+    command = [sys.executable, "-c", script]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == str(sorted([int(signal.SIGINT), int(signal.SIGTERM)]))
+
+
+def test_the_measuring_process_leaves_both_signals_to_the_driver() -> None:
+    (network,) = some_architectures(tiny_space(), 1)
+    meter = MeasuringProcess(1, 0.01)
+    try:
+        meter.measure([network], 2)
+        pid = meter._process.pid
+        assert pid is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(pid, number)
+        assert len(meter.measure([network], 2)) == 1
+        assert meter._process.pid == pid
+    finally:
+        meter.close()
 
 
 def test_one_that_meets_a_lack_of_memory_is_trained_again_alone() -> None:

@@ -10,7 +10,7 @@ from integration.studies import fake_search
 
 from mbnas.errors import StudyError
 from mbnas.network import Architecture
-from mbnas.search import Observer, Snapshot, Trial, open_study
+from mbnas.search import Limit, Observer, Snapshot, Trial, open_study
 from mbnas.search.ledger import FAILED_AT_FIRST, FAILED_IN_A_ROW
 from mbnas.search.storage import open_optuna_study
 from mbnas.search.study import broken_off
@@ -59,6 +59,21 @@ def test_the_next_search_goes_on_at_that_rung_and_counts_what_was_trained(tmp_pa
     assert [t.architecture.id for t in found.trials] == [
         t.architecture.id for t in open_study(whole).trials
     ]
+
+
+def test_the_same_call_again_trains_nothing_more(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    in_rungs(study)(epochs=40)
+    trainer = FakeTrainer(epochs=RECIPE.epochs, before=fail)  # nothing is to be begun
+    heard: list[object] = []
+
+    class Listener(Observer):
+        def epoch_ended(self, number: int, epoch: object) -> None:
+            heard.append(epoch)
+
+    fake_search(study, recipe=RECIPE, trainer=trainer).run(epochs=40, observer=Listener())
+    assert not heard
+    assert laid_down(study) == [3]
 
 
 def test_time_ends_a_search_at_a_rung(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +151,21 @@ def test_a_search_that_began_well_bears_more(tmp_path: Path) -> None:
             trials=50, observer=Listener()
         )
     assert len(failed) == FAILED_IN_A_ROW
+
+
+def test_networks_that_are_refused_do_not_hide_failures(tmp_path: Path) -> None:
+    half = sorted(trial.costs.params for trial in fake_search(tmp_path / "o").run(12).trials)[6]
+    search = fake_search(
+        tmp_path / "study",
+        sampler="random",
+        trainer=FakeTrainer(before=fail),
+        limits=[Limit("params", half)],
+    )
+    with pytest.raises(StudyError, match=f"{FAILED_AT_FIRST} trials in a row failed"):
+        search.run(trials=200)
+    statuses = [trial.status for trial in open_study(tmp_path / "study").trials]
+    assert "untrained" in statuses
+    assert statuses.count("failed") == FAILED_AT_FIRST
 
 
 def test_failures_between_successes_end_nothing(tmp_path: Path) -> None:

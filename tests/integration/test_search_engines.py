@@ -68,6 +68,12 @@ def test_what_must_be_above_0(name: str, tmp_path: Path) -> None:
         fake_search(tmp_path / "study", **{name: 0})
 
 
+def test_a_seed_that_is_none_makes_no_study(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="seed = -1: must be 0 or above"):
+        fake_search(tmp_path / "study", seed=-1)
+    assert not (tmp_path / "study").exists()
+
+
 def test_the_command_trains_and_measures_in_workers(tmp_path: Path) -> None:
     options = ["--data", "digits", "--trials", "3", "--epochs", "1", "--batch", "2"]
     ran = run_mbnas(

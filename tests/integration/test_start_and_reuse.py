@@ -309,6 +309,31 @@ def test_one_killed_among_what_it_takes_over_goes_on_with_and_without_it(tmp_pat
         assert again.trials == study.trials
 
 
+def test_one_killed_between_the_line_and_optuna_takes_nothing_over_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_search(tmp_path / "other").run(trials=6)
+    search = fake_search(tmp_path / "study", reuse=[tmp_path / "other"])
+    ask, asked = optuna.Study.ask, 0
+
+    def dies(study: optuna.Study, *arguments: Any) -> optuna.Trial:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise KeyboardInterrupt
+        return ask(study, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "ask", dies)
+        with pytest.raises(KeyboardInterrupt):
+            search.run(trials=2)
+    study = fake_search(tmp_path / "study", reuse=[tmp_path / "other"]).run(trials=2)
+    unbroken = fake_search(tmp_path / "unbroken", reuse=[tmp_path / "other"]).run(trials=2)
+    assert [(one.number, one.status, one.architecture.id) for one in study.trials] == [
+        (one.number, one.status, one.architecture.id) for one in unbroken.trials
+    ]
+
+
 def test_what_breaks_a_limit_is_taken_over_once(tmp_path: Path) -> None:
     other = fake_search(tmp_path / "other").run(trials=8)
     half = sorted(trial.costs.params for trial in other.trials)[4]

@@ -27,7 +27,8 @@ def test_limits_of_objectives_and_others_come_together() -> None:
     [
         (lambda: minimize("latency"), 'did you mean "latency_ms"'),
         (lambda: maximize("speed"), "only accuracy or balanced_accuracy"),
-        (lambda: Limit("params", 0), "must be above 0"),
+        (lambda: Limit("params", 0), "must be a number above 0"),
+        (lambda: Limit("params", float("inf")), "must be a number above 0"),
         (lambda: Limit("parms", 1), 'did you mean "params"'),
         (lambda: Goals.of([maximize("accuracy")]), "accuracy and one cost"),
         (lambda: Goals.of([minimize("macs"), minimize("params")]), "accuracy and one cost"),

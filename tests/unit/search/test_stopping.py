@@ -13,8 +13,8 @@ from helpers import tiny_space
 from mbnas.measure.latency import Latency
 from mbnas.network import costs
 from mbnas.search import FrontReach, Goals, Limit, Trial, maximize, minimize
-from mbnas.search.foresight import Foresight
-from mbnas.search.stopping import FEWEST_BEFORE_TRAINING, FEWEST_CURVES
+from mbnas.search.foresight import Foresight, observed
+from mbnas.search.stopping import FEWEST_BEFORE_TRAINING, FEWEST_CURVES, telling_images
 from mbnas.testing import FakeLatencyMeter
 from mbnas.training.trainer import Epoch
 
@@ -88,6 +88,29 @@ def test_where_few_images_cannot_tell_a_slightly_better_network_is_stopped_too()
     assert "0.7500 ± 0.0612" in stop.reason
     much_better = trial(99, 0.9, 1.5, epochs=2)
     assert FrontReach(GOALS, images=50).at_rung(much_better, finished()) is None
+
+
+def test_by_balanced_accuracy_a_rare_class_blurs_as_much_as_a_frequent_one() -> None:
+    assert telling_images([50, 50, 50], "balanced_accuracy") == pytest.approx(150)
+    assert telling_images([100, 40, 0], "accuracy") == 140
+    members, level = [200, 100, 20], 0.9
+    told = telling_images(members, "balanced_accuracy")
+    rng = np.random.default_rng(0)
+    drawn = np.mean([rng.binomial(count, level, 20_000) / count for count in members], axis=0)
+    assert math.sqrt(level * (1 - level) / told) == pytest.approx(drawn.std(), rel=0.03)
+
+
+def test_what_was_expected_of_an_untrained_network_is_no_observation() -> None:
+    trained = finished(1)[0]
+    given_up = replace(trained, status="untrained", accuracy=None, curve=(), expected_accuracy=0.5)
+    for trial, known in ((trained, True), (given_up, False)):
+        seen = observed(trial, GOALS)
+        assert seen is not None
+        assert math.isfinite(seen.values[0]) == known
+    stopped = replace(given_up, status="stopped", curve=trained.curve[:1])
+    seen = observed(stopped, GOALS)
+    assert seen is not None
+    assert seen.values[0] == 0.5
 
 
 def test_a_cheap_network_is_held_against_those_as_cheap_alone() -> None:
