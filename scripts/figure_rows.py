@@ -41,21 +41,17 @@ def confirmed(folder: Path) -> tuple[str, list[Row]]:
     rows = []
     for one in versus["against"]:
         name, ratio = one["baseline"]["name"], one["ratio"]
-        faster = "nothing is as accurate"
-        if ratio is not None:
-            span_said = ends(ratio, 1, ".2f")
-            if ratio["low"] == 0:
-                span_said = f"95 %: up to {ratio['high']:.2f}; in some draws nothing is as accurate"
-            faster = f"{ratio['value']:.2f} times as fast ({span_said})"
+        margin = one["margin"]
+        faster = (
+            f"{ratio['value']:.2f} times as fast ({ends(ratio, 1, '.2f')}),"
+            f" {100 * margin['value']:+.1f} points ({ends(margin, 100, '.1f')})"
+        )
+        if not one["is_reached"]:
+            faster += "; on the validation part it was less accurate"
         gain = one["gain"]
         better = "nothing is as fast"
         if gain is not None:
-            span_said = ends(gain, 100, ".1f")
-            if gain["low"] is None:
-                span_said = (
-                    f"95 %: up to {100 * gain['high']:.1f}; in some draws nothing is as fast"
-                )
-            better = f"{100 * gain['value']:+.1f} points ({span_said}) at its latency"
+            better = f"{100 * gain['value']:+.1f} points ({ends(gain, 100, '.1f')}) at its latency"
         own = next(n for n in read["networks"] if n["name"] == name)
         if own["last_fifth"] >= STILL_LEARNING:
             gained = f"{100 * own['last_fifth']:.1f} ± {100 * own['last_fifth_error']:.1f}"

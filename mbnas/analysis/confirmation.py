@@ -112,7 +112,8 @@ class Confirmation:
         seeds: Of each network's trainings.
         deviation: Standard deviation between seeds, pooled over all networks.
         agreement: Of the order of the brief accuracies with that of the full ones.
-        versus: The confirmed front against the baselines, by test accuracy; None without any.
+        versus: The confirmed front against the baselines, by test accuracy; which of its networks
+            is held against which is chosen by validation accuracy. None without any.
         openings: When the test part was opened.
         quality: The accuracy searched for.
         cost: What is minimised.
@@ -160,7 +161,7 @@ def confirmation(
     goals = study.record.goals
     trained = [one for one in found if one.failure is None]
     own = [one for one in trained if one.contender.trial is not None]
-    places = _places(own, goals)
+    places = _places(own, goals, study.record.data.sizes["validation"])
     was = {trial.architecture.id for trial in study.front}
     networks = [
         Confirmed(
@@ -204,7 +205,7 @@ def _brief(one: Contested, study: Study) -> float | None:
     return None if number is None else study.trial(number).value(study.record.goals.quality)
 
 
-def _is_allowed(one: Contested, goals: Goals) -> bool:
+def is_allowed(one: Contested, goals: Goals) -> bool:
     """Whether no limit is broken; of what is timed, by the interval's upper end."""
     return all(
         one.cost(limit.quantity) + _NORMAL_95 * one.cost_error(limit.quantity) <= limit.most
@@ -212,15 +213,17 @@ def _is_allowed(one: Contested, goals: Goals) -> bool:
     )
 
 
-def _places(own: Sequence[Contested], goals: Goals) -> dict[int | None, Place]:
+def _places(own: Sequence[Contested], goals: Goals, images: int) -> dict[int | None, Place]:
     """Where each trial's network stands; those beyond a limit contest nothing."""
-    inside = [one for one in own if _is_allowed(one, goals)]
+    inside = [one for one in own if is_allowed(one, goals)]
     if not inside:
         return {}
     runs = [one.qualities(goals.quality) for one in inside]
     costs = [one.cost(goals.cost) for one in inside]
+    alone = all(len(one) == 1 for one in runs)  # then the images are all that is known to vary
     draws = Draws(
-        accuracy_draws(runs), cost_draws(costs, [one.cost_error(goals.cost) for one in inside])
+        accuracy_draws(runs, images=images if alone else None),
+        cost_draws(costs, [one.cost_error(goals.cost) for one in inside]),
     )
     members = _members([mean(one) for one in runs], costs)
     ties = {
@@ -259,5 +262,8 @@ def _versus(study: Study, networks: Sequence[Confirmed], tested: TestResults) ->
         accuracy_draws([one.test for one in every], hits=hits),
         cost_draws([one.cost for one in every], [one.cost_error for one in every]),
     )
-    standings = [Standing(one.name, mean(one.test), one.cost) for one in every]
+    standings = [
+        Standing(one.name, mean(one.test), one.cost, chosen_by=mean(one.validation))
+        for one in every
+    ]
     return versus(standings[: len(front)], standings[len(front) :], draws, study.record.reference)

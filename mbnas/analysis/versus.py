@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from mbnas.analysis.uncertainty import Draws, Floats, Interval
+from mbnas.analysis.uncertainty import Draws, Interval
 from mbnas.search.front import hypervolume
 
 
@@ -18,13 +15,21 @@ class Standing:
 
     Attributes:
         name: What it is called.
-        accuracy: Mean over its trainings.
+        accuracy: Mean over its trainings, by which it is judged.
         cost: What the study minimises.
+        chosen_by: Another accuracy, by which networks are chosen for a comparison; None where there
+            is no other. Whoever chooses by what he judges by flatters what is chosen.
     """
 
     name: str
     accuracy: float
     cost: float
+    chosen_by: float | None = None
+
+    @property
+    def selection(self) -> float:
+        """The accuracy by which it is chosen."""
+        return self.accuracy if self.chosen_by is None else self.chosen_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +41,19 @@ class AgainstBaseline:
         gain: How much more accurate the most accurate network of the front is that costs no more;
             None where none costs so little.
         gained_by: Which network that is.
-        ratio: How many times the cost of the cheapest network of the front that is as accurate the
-            baseline's is; None where none is so accurate.
-        reached_by: Which network that is.
+        is_reached: Whether any network of the front is as accurate.
+        reached_by: The cheapest that is, or else the most accurate of the front.
+        ratio: How many times its cost the baseline's is.
+        margin: How much more accurate it is.
     """
 
     baseline: Standing
     gain: Interval | None
     gained_by: str | None
-    ratio: Interval | None
-    reached_by: str | None
+    is_reached: bool
+    reached_by: str
+    ratio: Interval
+    margin: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ def versus(
 
     At equal accuracy counts the cheapest network of the front that is at least as accurate, and at
     equal cost the most accurate one that costs no more: networks that there are, nothing between
-    them. Both are looked for anew in every draw.
+    them. Both are chosen once, by `Standing.selection`; what varies is how they are judged.
 
     Args:
         front: The front's networks.
@@ -109,33 +117,25 @@ def versus(
 def _against(
     front: Sequence[Standing], baseline: Standing, draws: Draws, at: int
 ) -> AgainstBaseline:
-    count = len(front)
-    no_costlier = [one for one in front if one.cost <= baseline.cost]
-    as_accurate = [one for one in front if one.accuracy >= baseline.accuracy]
-    gains = _gains(draws, count, at)
-    ratios = _ratios(draws, count, at)
-    best = max(no_costlier, key=lambda one: one.accuracy, default=None)
-    cheapest = min(as_accurate, key=lambda one: one.cost, default=None)
+    places = range(len(front))
+    no_costlier = [place for place in places if front[place].cost <= baseline.cost]
+    as_accurate = [place for place in places if front[place].selection >= baseline.selection]
+    best = max(no_costlier, key=lambda place: front[place].selection, default=None)
+    most = max(places, key=lambda place: front[place].selection)
+    cheapest = min(as_accurate, key=lambda place: front[place].cost, default=most)
+
+    def gained(place: int) -> Interval:
+        drawn = draws.accuracy[:, place] - draws.accuracy[:, at]
+        return Interval.of(front[place].accuracy - baseline.accuracy, drawn)
+
     return AgainstBaseline(
-        baseline,
-        None if best is None else Interval.of(best.accuracy - baseline.accuracy, gains),
-        None if best is None else best.name,
-        None if cheapest is None else Interval.of(baseline.cost / cheapest.cost, ratios),
-        None if cheapest is None else cheapest.name,
+        baseline=baseline,
+        gain=None if best is None else gained(best),
+        gained_by=None if best is None else front[best].name,
+        is_reached=bool(as_accurate),
+        reached_by=front[cheapest].name,
+        ratio=Interval.of(
+            baseline.cost / front[cheapest].cost, draws.cost[:, at] / draws.cost[:, cheapest]
+        ),
+        margin=gained(cheapest),
     )
-
-
-def _gains(draws: Draws, count: int, at: int) -> Floats:
-    """For each draw, accuracy gained at no more cost; -∞ where nothing costs so little."""
-    allowed = draws.cost[:, :count] <= draws.cost[:, [at]]
-    best = np.where(allowed, draws.accuracy[:, :count], -math.inf).max(axis=1)
-    gains: Floats = best - draws.accuracy[:, at]
-    return gains
-
-
-def _ratios(draws: Draws, count: int, at: int) -> Floats:
-    """For each draw, the ratio of costs at no less accuracy; 0 where nothing is so accurate."""
-    allowed = draws.accuracy[:, :count] >= draws.accuracy[:, [at]]
-    least = np.where(allowed, draws.cost[:, :count], math.inf).min(axis=1)
-    ratios: Floats = draws.cost[:, at] / least
-    return ratios

@@ -32,9 +32,12 @@ def against_said(one: AgainstBaseline, cost: str) -> str:
             if one.gain.value >= 0
             else f"at the {noun} of {name}, the front is no more accurate: {points(one.gain)}"
         )
-    if one.ratio is None:
-        return f"{gained}; nothing of the front is as accurate"
-    return f"{gained}; at its accuracy, {one.reached_by} is {ratio(one.ratio)} {times}"
+    who = (
+        f"at its accuracy, {one.reached_by} is"
+        if one.is_reached
+        else f"nothing of the front is as accurate, and its most accurate, {one.reached_by}, is"
+    )
+    return f"{gained}; {who} {ratio(one.ratio)} {times} (accuracy {_signed(one.margin)})"
 
 
 def hypervolume_said(found: Versus, others: str = "the baselines") -> str:
@@ -59,20 +62,17 @@ def hypervolume_said(found: Versus, others: str = "the baselines") -> str:
 
 def points(gain: Interval) -> str:
     """A difference of accuracies in percentage points."""
-    there = math.isfinite(gain.low)
-    return f"{100 * gain.value:.1f} points{_between(gain, 100, '.1f', there)}"
+    return f"{100 * gain.value:.1f} points (95 % {100 * gain.low:.1f} to {100 * gain.high:.1f})"
+
+
+def _signed(margin: Interval) -> str:
+    value, low, high = (f"{100 * end:+.1f}" for end in (margin.value, margin.low, margin.high))
+    return f"{value} points, 95 % {low} to {high}"
 
 
 def ratio(found: Interval) -> str:
     """A ratio of costs."""
-    return f"{found.value:.2f}{_between(found, 1, '.2f', found.low > 0)}"
-
-
-def _between(found: Interval, times: float, digits: str, always: bool) -> str:
-    low, high = found.low * times, found.high * times
-    if not always:
-        return f" (95 % up to {high:{digits}}; in some draws there is none)"
-    return f" (95 % {low:{digits}} to {high:{digits}})"
+    return f"{found.value:.2f} (95 % {found.low:.2f} to {found.high:.2f})"
 
 
 def accuracy_said(values: tuple[float, ...]) -> str:

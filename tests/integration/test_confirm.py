@@ -7,7 +7,9 @@ import random
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -16,10 +18,12 @@ import pytest
 from helpers import ROOT, run_mbnas, tiny_space
 from integration.contests import NAMES, Varied, baselines, confirm, files, searched
 from integration.studies import fake_search
+from rich.console import Console
 from unit.bundle.file_meter import FakeFileMeter
 
 import mbnas
 from mbnas.analysis.contest import ContestObserver
+from mbnas.cli.confirm import _recipe, show
 from mbnas.errors import DataError, ExportError, StudyError
 from mbnas.network import reference
 from mbnas.search import Limit, Study, open_study
@@ -136,14 +140,39 @@ def test_other_settings_are_not_mixed_in(study: Study, changes: Any, said: str) 
 
 def test_a_network_whose_training_fails_is_told_and_left_out(study: Study) -> None:
     bad = study.front[-1].architecture.id
+    markup = "nothing works [enforce fail at alloc] [/x]"  # what rich would take for markup
 
     def fails(network: Any) -> None:
         if network.id == bad:
-            raise mbnas.MeasureError("nothing works")
+            raise mbnas.MeasureError(markup)
 
     found = confirm(study, seeds=2, trainer=FakeTrainer(5, before=fails))
     assert [one.contender.id for one in found.failed] == [bad]
     assert bad not in {one.contested.contender.id for one in found.networks}
+    said = StringIO()
+    show(found, Console(file=said, width=200))
+    assert markup in said.getvalue()
+
+
+def test_of_the_searchs_recipe_a_file_keeps_what_it_does_not_name(tmp_path: Path) -> None:
+    own = Recipe(epochs=3, flip=False, crop=False, precision="float32", label_smoothing=0.3)
+    study = fake_search(tmp_path / "study", recipe=own).run(1)
+    file = tmp_path / "recipe.toml"
+
+    def recipe(text: str, epochs: int | None = None) -> Recipe | None:
+        file.write_text(f"[recipe]\n{text}\n")
+        return _recipe(study, Namespace(recipe=file, epochs=epochs))
+
+    kept = Recipe.for_images(
+        study.record.data.sizes["train"],
+        study.space.resolutions[-1],
+        **{"epochs": 18, "flip": False, "crop": False, "precision": "float32", "ema": 0.9},
+    )
+    assert recipe("ema = 0.9") == kept
+    assert recipe("ema = 0.9\nepochs = 7") == replace(kept, epochs=7)
+    assert recipe("ema = 0.9\nepochs = 7", epochs=5) == replace(kept, epochs=5)
+    named = "ema = 0.9\nflip = true\ncrop = true\nprecision = 'bfloat16'"
+    assert recipe(named) == replace(kept, flip=True, crop=True, precision="bfloat16")
 
 
 def test_where_every_training_fails_it_is_told(study: Study) -> None:
@@ -192,6 +221,13 @@ def test_the_confirmed_front_is_picked_from(study: Study) -> None:
     assert mbnas.pick(study, f"trial:{costliest.trial}").number == costliest.trial
     with pytest.raises(StudyError, match="no network has latency_ms <= 1e-06"):
         mbnas.pick(study, "latency_ms<=1e-6")
+
+
+def test_one_seed_alone_makes_no_place_sure(study: Study) -> None:
+    found = confirm(study, seeds=1, meter=FakeLatencyMeter())
+    assert found.deviation == 0
+    others = [one for one in found.networks if one.trial is not None]
+    assert any(0 < one.place_now.probability < 1 for one in others)
 
 
 def test_limits_hold_for_the_new_latencies(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mbnas.analysis.uncertainty import DRAWS, Draws, Interval
 from mbnas.analysis.versus import Standing, versus
-from mbnas.report.contest_words import against_said, hypervolume_said, points
+from mbnas.report.contest_words import against_said, hypervolume_said
 
 FRONT = [Standing("small", 0.7, 1.0), Standing("large", 0.9, 4.0)]
 REFERENCE = (0.1, 10.0)
@@ -29,12 +29,14 @@ def test_at_equal_cost_and_at_equal_accuracy() -> None:
     assert one.gain == Interval(*[pytest.approx(0.25)] * 3)
     assert one.reached_by == "small"
     assert one.ratio == Interval(5.0, 5.0, 5.0)
+    assert one.margin == Interval(*[pytest.approx(0.05)] * 3)
     assert found.hypervolume == pytest.approx(0.6 * 9 + 0.2 * 6)
     assert found.baselines_hypervolume == pytest.approx(0.55 * 5)
     assert found.difference.value == pytest.approx(6.6 - 2.75)
     assert against_said(one, "latency_ms") == (
         "at the latency of net, large is 25.0 points (95 % 25.0 to 25.0) more accurate; at its"
-        " accuracy, small is 5.00 (95 % 5.00 to 5.00) times as fast"
+        " accuracy, small is 5.00 (95 % 5.00 to 5.00) times as fast (accuracy +5.0 points, 95 %"
+        " +5.0 to +5.0)"
     )
     assert hypervolume_said(found).startswith("the area that the front dominates is 140.0% larger")
 
@@ -45,27 +47,48 @@ def test_a_baseline_beyond_the_front() -> None:
     first, second = found.against
     assert first.gain is None
     assert first.ratio == Interval(0.5, 0.5, 0.5)
-    assert second.ratio is None
+    assert not second.is_reached
+    assert (second.reached_by, second.ratio) == ("large", Interval(5.0, 5.0, 5.0))
+    assert second.margin == second.gain
     assert second.gain == Interval(*[pytest.approx(-0.05)] * 3)
     assert found.reference == (0.1, 20.0), "no area is cut off"
     assert "nothing of the front has so small a latency as cheap" in against_said(
         first, "latency_ms"
     )
-    assert "nothing of the front is as accurate" in against_said(second, "latency_ms")
+    assert (
+        "nothing of the front is as accurate, and its most accurate, large, is 5.00"
+        in against_said(second, "latency_ms")
+    )
 
 
-def test_where_accuracies_vary_the_partner_does_too() -> None:
-    baseline = Standing("net", 0.7, 5.0)
-    every = [*FRONT, baseline]
-    draws = sure(every)
-    draws.accuracy[::2, 0] = 0.6  # in every other draw the small one is not accurate enough
-    (one,) = versus(FRONT, [baseline], draws, REFERENCE).against
-    assert one.ratio == Interval(5.0, 1.25, 5.0)
+def test_who_is_held_against_whom_is_chosen_by_another_accuracy() -> None:
+    front = [
+        Standing("small", 0.8, 1.0, chosen_by=0.6),
+        Standing("middling", 0.6, 2.0, chosen_by=0.7),
+        Standing("large", 0.7, 4.0, chosen_by=0.8),
+    ]
+    baseline = Standing("net", 0.65, 5.0, chosen_by=0.65)
+    (one,) = versus(front, [baseline], sure([*front, baseline]), REFERENCE).against
+    assert (one.gained_by, one.reached_by) == ("large", "middling")
+    assert one.gain == Interval(*[pytest.approx(0.05)] * 3)
+    assert one.margin == Interval(*[pytest.approx(-0.05)] * 3), "not hidden"
+    assert one.ratio == Interval(2.5, 2.5, 2.5)
 
 
-def test_no_gain_in_some_draws_is_a_gain_all_the_same() -> None:
-    assert points(Interval(0.01, 0.0, 0.02)) == "1.0 points (95 % 0.0 to 2.0)"
-    assert "in some draws there is none" in points(Interval(0.01, -np.inf, 0.02))
+def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """Networks of equal accuracy, chosen by one measurement and judged by another."""
+    rng = np.random.default_rng(0)
+    error, members, held = 0.01, 6, 0
+    for _ in range(150):
+        by, judged = (0.7 + error * rng.normal(size=members + 1) for _ in range(2))
+        front = [Standing(str(at), judged[at], 1.0 + at, by[at]) for at in range(members)]
+        baseline = Standing("net", judged[-1], 10.0, by[-1])
+        drawn = judged + error * rng.normal(size=(200, members + 1))
+        costs = np.tile([one.cost for one in (*front, baseline)], (len(drawn), 1))
+        (one,) = versus(front, [baseline], Draws(drawn, costs), REFERENCE).against
+        assert one.gain is not None
+        held += one.gain.low <= 0 <= one.gain.high
+    assert 0.91 <= held / 150 <= 0.99
 
 
 def test_a_difference_that_is_not_sure_is_said_so() -> None:
