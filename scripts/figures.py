@@ -79,9 +79,11 @@ def page(found: list[tuple[Area, str, list[Row]]]) -> str:
     lines = [
         "# Figures",
         "",
-        "What was measured, on which machine, and what stands beside it. `scripts/bench` makes the"
-        " results again, `scripts/figures.py` this page from them; no figure on it is typed by"
-        " hand. The machines were shared and noisy, so comparisons were made in one run, in turns.",
+        "What was measured, on which machine, and what stands beside it. Under each heading stands"
+        " what makes its results again; `scripts/bench` does so for all but what each choice"
+        " brings, given CIFAR-10 (`--data`), the table of NAS-Bench-Macro (`--table`) and a GPU."
+        " `scripts/figures.py` makes this page from them; no figure on it is typed by hand. The"
+        " machines were shared and noisy, so comparisons were made in one run, in turns.",
     ]
     for area, machine, rows in found:
         lines += [

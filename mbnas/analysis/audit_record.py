@@ -99,7 +99,10 @@ class AuditRecord(BaseModel):
         )
 
     def differences(self, other: AuditRecord) -> list[str]:
-        """What another record says differently, in words; versions may differ."""
+        """What another record says differently, in words.
+
+        Versions may differ, and where the images lie: the digest says which they are.
+        """
         names = {
             "space": "search space",
             "digest": "choice of images",
@@ -108,7 +111,7 @@ class AuditRecord(BaseModel):
         return [
             names.get(name, name)
             for name in AuditRecord.model_fields
-            if name != "versions" and getattr(self, name) != getattr(other, name)
+            if name not in ("data", "versions") and getattr(self, name) != getattr(other, name)
         ]
 
 

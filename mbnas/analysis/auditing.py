@@ -117,6 +117,7 @@ class _Conduct:
     def run(
         self, networks: Sequence[Architecture], plan: AuditPlan, lengths: Sequence[int]
     ) -> list[Sampled]:
+        # Full and short ones alike: other seeds for these would disown the audits on record.
         first = [Wanted(one, plan.seed) for one in networks]
         second = [Wanted(one, plan.seed + 1) for one in networks[: plan.twice]]
         schedules = dict.fromkeys(lengths, first)

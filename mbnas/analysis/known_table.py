@@ -18,6 +18,9 @@ from mbnas.search.front import hypervolume
 from mbnas.search.study import Study
 
 Params = Mapping[str, Any]
+TIMED_ALIKE = 0.25
+"""How much more, at most, another spelling of a network may cost: each was timed by itself. In
+NAS-Bench-Macro they are up to 21% apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +103,18 @@ class Columns:
     reference: tuple[str, str] = ("min", "max")
     known: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("choices", "maximize"):
+            if not getattr(self, name):
+                raise StudyError(f"{name} = []: name at least one column")
+
 
 def read_table(path: str | Path, columns: Columns) -> KnownTable:
     """The table in a CSV file.
 
-    Rows with the same measurements, repeats and known columns alike, are the same network.
+    Where measurements are repeated, rows with the same ones, and the same known columns, are one
+    network spelled twice, if their costs are within a quarter of each other: costs may be timed.
+    Where they are not repeated, each point is a network.
 
     Raises:
         StudyError: unreadable, a column that is not there or holds no numbers.
@@ -128,13 +138,12 @@ def read_table(path: str | Path, columns: Columns) -> KnownTable:
     if not len(frame):
         raise StudyError(f"{path}: has no rows")
     labels = _labels(frame, columns.choices)
-    measured = frame[[*columns.maximize, *columns.known]].to_numpy(float)
-    # Repeats alike in every digit are no chance; a single measurement may well be.
-    alike = len(columns.maximize) > 1
-    _, networks = np.unique(
-        measured if alike else labels.to_numpy(str), axis=0, return_inverse=True
-    )
     costs = frame[columns.minimize].to_numpy(float)
+    # Repeats alike in every digit are hardly chance; a single measurement may well be.
+    if len(columns.maximize) > 1:
+        networks = _spelled(frame[[*columns.maximize, *columns.known]].to_numpy(float), costs)
+    else:
+        _, networks = np.unique(labels.to_numpy(str), axis=0, return_inverse=True)
     qualities = frame[list(columns.maximize)].to_numpy(float)
     return _table(
         path.stem,
@@ -205,6 +214,20 @@ def _table(
         known=known,
         reference=reference,
     )
+
+
+def _spelled(measured: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Which network each row is: one where all is measured alike and costs are near."""
+    alike = np.unique(measured, axis=0, return_inverse=True)[1].reshape(-1)
+    order = np.lexsort((costs, alike))
+    networks = np.empty(len(costs), dtype=np.intp)
+    cheapest, network = order[0], 0
+    for row in order:
+        too_much = costs[row] - costs[cheapest] > TIMED_ALIKE * abs(costs[cheapest])
+        if alike[row] != alike[cheapest] or too_much:
+            cheapest, network = row, network + 1
+        networks[row] = network
+    return networks
 
 
 def _sorting(label: Any) -> tuple[bool, float, str]:

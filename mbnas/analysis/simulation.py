@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,13 +51,15 @@ class Plan:
     in_flight: int = 1
 
     def __post_init__(self) -> None:
+        if not self.samplers:
+            raise StudyError("samplers = []: name at least one")
         for name in self.samplers:
             check_sampler(name)
         for name in ("seeds", "trainings", "in_flight"):
             if getattr(self, name) < 1:
                 raise StudyError(f"{name} = {getattr(self, name)}: must be at least 1")
-        if self.error < 0:
-            raise StudyError(f"error = {self.error:g}: must not be negative")
+        if not 0 <= self.error < math.inf:
+            raise StudyError(f"error = {self.error:g}: must be a number of at least 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Annotated, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from mbnas.analysis.records import read_file, write_file
 from mbnas.data import Dataset
@@ -98,6 +98,14 @@ class Opening(BaseModel):
         return f"{self.opened.isoformat()} confirm: {len(self.trainings)} trained networks"
 
 
+def _check_hits(hits: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    images = len(info.data.get("labels", ()))
+    for name, packed in hits.items():
+        if len(base64.b64decode(packed, validate=True)) != -(-images // 8):
+            raise ValueError(f"those of {name} are not a bit for each of {images} labels")
+    return hits
+
+
 class TestRecord(BaseModel):
     """test.json: every opening, and what came of it.
 
@@ -110,9 +118,9 @@ class TestRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: int = SCHEMA
-    labels: tuple[int, ...] = ()
+    labels: tuple[Annotated[int, Field(ge=0, lt=2**63)], ...] = ()
     openings: tuple[Opening, ...] = ()
-    hits: Annotated[dict[str, str], Field(default_factory=dict)]
+    hits: Annotated[dict[str, str], Field(default_factory=dict), AfterValidator(_check_hits)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +146,8 @@ class TestResults:
         hits = self.hits[name].astype(float)
         if quality == "accuracy":
             return hits
-        members = np.bincount(self.labels)
-        there = int((members > 0).sum())
-        weighted: NDArray[np.float64] = hits * len(hits) / (there * members[self.labels])
+        _, classes, members = np.unique(self.labels, return_inverse=True, return_counts=True)
+        weighted: NDArray[np.float64] = hits * len(hits) / (len(members) * members[classes])
         return weighted
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from safetensors.numpy import save as save_tensors
 
 from mbnas.analysis.records import read_file
@@ -53,6 +53,12 @@ class Done(BaseModel):
     curve: tuple[Epoch, ...]
     seconds: float
     failure: str | None = None
+
+    @model_validator(mode="after")
+    def _check_curve(self) -> Done:
+        if not self.curve and self.failure is None:
+            raise ValueError("curve is empty, and no failure says why")
+        return self
 
 
 class Trainings:

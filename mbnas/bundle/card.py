@@ -43,11 +43,11 @@ def card(network: TrainedNetwork, found: Findings) -> str:
     sizes = ", ".join(f"{name} {size:,}" for name, size in data.sizes.items())
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     names = ", ".join(data.classes[:MOST_CLASSES])
-    host, now = record.host, this_host(record.threads)
+    now = this_host(record.threads)
     rows = [
         *_accuracy_rows(network, found),
         ("latency, recorded", _latency_words(network.latency)),
-        ("recorded on", f"{host.cpu}, ONNX Runtime {host.onnxruntime}"),
+        ("recorded on", _recorded_on(network)),
         ("latency, timed again at export", _latency_words(found.timed.latency)),
         ("timed again on", f"{now.cpu}, ONNX Runtime {now.onnxruntime}"),
         *_int8_rows(found.timed),
@@ -141,6 +141,14 @@ def _latency_words(latency: Latency | None) -> str:
         f" {latency.high_ms:.3f}; p50 {latency.p50_ms:.3f}, p90 {latency.p90_ms:.3f};"
         f" {latency.samples} runs{', noisy' if latency.noisy else ''})"
     )
+
+
+def _recorded_on(network: TrainedNetwork) -> str:
+    """Where the latency was recorded; a confirmation may have been run on another machine."""
+    host, latency = network.study.record.host, network.latency
+    if latency is not None and latency.host != host.fingerprint:
+        return "another host or ONNX Runtime than the search's"
+    return f"{host.cpu}, ONNX Runtime {host.onnxruntime}"
 
 
 def _int8_rows(timed: Timed) -> list[tuple[str, str]]:

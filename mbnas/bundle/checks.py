@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,7 @@ def onnx_logits(content: bytes, images: Batches) -> Logits:
 
 
 def model_logits(folder: Path, images: Batches) -> Logits:
-    """What a folder's model.py computes, in a process without mbnas.
+    """What a folder's model.py computes, in a process that does not load mbnas.
 
     Raises:
         ExportError: it does not run.
@@ -109,11 +110,14 @@ def infer_check(
 
 
 def _run(arguments: Sequence[str | Path], what: str) -> str:
-    """Output of a Python that finds nothing but installed packages."""
+    """Output of a Python that finds what is installed, but nothing in the current folder."""
+    # Not -I: packages may be installed for the user alone, or be found by PYTHONPATH. With the
+    # environment comes an encoding that goes before "-X utf8".
     done = subprocess.run(
-        [sys.executable, "-I", "-B", "-X", "utf8", *arguments],
+        [sys.executable, "-P", "-B", "-X", "utf8", *arguments],
         capture_output=True,
         encoding="utf-8",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
         check=False,
     )
     if done.returncode != 0:

@@ -108,7 +108,7 @@ def main() -> None:
     for path in arguments.images:
         try:
             found = classify(path, arguments.top, arguments.model)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
             sys.exit(f"{path}: cannot be classified ({error})")
         told = [f"{label}\t{share:.4f}" for label, share in found]
         sys.stdout.write("\t".join([path, *told]) + "\n")

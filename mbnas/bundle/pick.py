@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from mbnas.analysis.confirm import open_confirmation
+from mbnas.analysis.confirmation import is_allowed
 from mbnas.errors import StudyError
 from mbnas.network.checks import nearest
 from mbnas.search import COSTS, Study, Trial
@@ -21,7 +22,8 @@ def pick(study: Study, rule: str) -> Trial:
     """The trial that a rule names.
 
     Once the front is confirmed, it is picked from: by the mean validation accuracy of the full
-    trainings, at the cost timed anew.
+    trainings, at the cost timed anew. A network that its new latency puts beyond a limit of the
+    study is picked by its number alone.
 
     Args:
         study: The study.
@@ -71,7 +73,7 @@ class _Candidate:
 
 
 def _confirmed(study: Study) -> list[_Candidate]:
-    """The confirmed networks of the study's own; none without a confirmed front."""
+    """The study's own confirmed networks within its limits; none without a confirmed front."""
     found = open_confirmation(study)
     if found is None or not found.front:
         return []
@@ -84,7 +86,7 @@ def _confirmed(study: Study) -> list[_Candidate]:
             one.is_on_front,
         )
         for one in found.networks
-        if one.trial is not None
+        if one.trial is not None and is_allowed(one.contested, study.record.goals)
     ]
 
 

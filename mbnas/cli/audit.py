@@ -135,6 +135,7 @@ class _Watch(SaysItWaits, AuditObserver):
         self._console.print(
             f"{self._ended}/{self._trainings}  {wanted.name}, {length} epochs: {what}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
         self._console.file.flush()

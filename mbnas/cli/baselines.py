@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import mbnas
 from mbnas.analysis.baselines import Baselines
@@ -95,7 +96,7 @@ def _show(study: mbnas.Study, found: Baselines, console: Console) -> None:
         (latency,) = one.latencies
         table.add_row(
             one.contender.name,
-            one.failure or f"{one.qualities(goals.quality)[0]:.4f}",
+            Text(one.failure) if one.failure else f"{one.qualities(goals.quality)[0]:.4f}",
             f"{one.cost(goals.cost):,.4g}",
             f"{latency.low_ms:.3f} to {latency.high_ms:.3f} ms",
             f"{one.costs.params / 1e6:.3f} M",
@@ -109,8 +110,10 @@ def _show(study: mbnas.Study, found: Baselines, console: Console) -> None:
     if found.versus_random is not None:
         said = hypervolume_said(found.versus_random, "the random search")
         console.print(f"- {said}", highlight=False)
-    if found.versus is None:
+    if not study.front:
         console.print("the study has no front yet to hold them against")
+    elif found.versus is None:
+        console.print("no baseline was trained to its end: there is none to hold the front against")
     else:
         console.print(
             "Intervals are of the timing and of so many validation images, with one seed each;"

@@ -38,7 +38,8 @@ seeds, and timed anew, all together. When that is done the test part is opened, 
 seen until then; each opening is written down in study.json. The confirmed front is chosen by
 validation accuracy, and takes the place of the brief one in report, dashboard and export.
 
-RECIPE is a file as for mbnas search; without it, it is the search's own, {FULL} times as long.
+RECIPE is a file as for mbnas search; without it, it is the search's own, {FULL} times as long. Of
+the search's it keeps that length, precision, flip and crop, where it names none of its own.
 
 Ctrl-C and kills are safe at any time: the same command goes on, at the epoch, and trains nothing
 twice.
@@ -90,15 +91,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _recipe(study: mbnas.Study, arguments: argparse.Namespace) -> mbnas.Recipe | None:
     """The file's recipe, or the search's, with the epochs that are asked for."""
+    own = study.record.recipe
     if arguments.recipe is None and arguments.epochs is None:
         return None
     if arguments.recipe is None:
-        return study.record.recipe.with_epochs(arguments.epochs)
-    given = read_recipe_fields(arguments.recipe)
+        return own.with_epochs(arguments.epochs)
+    # What the machine gains by and what the images bear is not up to how one trains.
+    kept = {"precision": own.precision, "flip": own.flip, "crop": own.crop}
+    given = {"epochs": FULL * own.epochs, **kept, **read_recipe_fields(arguments.recipe)}
     if arguments.epochs is not None:
         given["epochs"] = arguments.epochs
-    given.setdefault("epochs", FULL * study.record.recipe.epochs)
-    given.setdefault("precision", study.record.recipe.precision)
     images, resolution = study.record.data.sizes["train"], study.space.resolutions[-1]
     return mbnas.Recipe.for_images(images, resolution, **given)
 
@@ -127,7 +129,8 @@ def show(found: Confirmation, console: Console) -> None:
         table.add_row(one.name, *figures, place_said(one) if wide else one.place)
     console.print(table)
     for failed in found.failed:
-        console.print(f"{failed.contender.name}: failed: {failed.failure}", highlight=False)
+        said = f"{failed.contender.name}: failed: {failed.failure}"
+        console.print(said, highlight=False, markup=False)
     console.print(confirmation_said(found), highlight=False)
     if found.versus is not None:
         for against in found.versus.against:

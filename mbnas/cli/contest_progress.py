@@ -81,5 +81,5 @@ class _Watch(SaysItWaits, ContestObserver):
             self._say(f"the test part is opened, for {total} trained networks")
 
     def _say(self, line: str) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True)
+        self._console.print(line, highlight=False, soft_wrap=True, markup=False)
         self._console.file.flush()

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mbnas.doctor import Finding, State, examine
+from mbnas.errors import StudyError
 
 _EPILOG = """\
 examples:
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what is to evaluate networks (default auto: what a search would take)",
     )
-    parser.add_argument("--address", metavar="A", help="of a Ray cluster: auto, or host:port")
+    parser.add_argument("--address", metavar="A", help="with --engine ray: auto, or host:port")
     parser.add_argument("--data", metavar="DATA", help="images to load, as mbnas search takes them")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=run)
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb."""
+    check_address(arguments)
     with Console(stderr=True).status("looking") as status:
         found = examine(
             arguments.study,
@@ -71,6 +73,19 @@ def run(arguments: argparse.Namespace) -> int:
         parts = [f"{counts[state]} {state}" for state in get_args(State)]
         print(f"\n{', '.join(parts)}" + ("" if counts["fault"] else ": a search can run here"))
     return 1 if counts["fault"] else 0
+
+
+def check_address(arguments: argparse.Namespace) -> None:
+    """Refuses the address of a cluster where the engine is none.
+
+    Raises:
+        StudyError: it would go unheard.
+    """
+    if arguments.address is not None and arguments.engine != "ray":
+        raise StudyError(
+            f"--address {arguments.address}: the engine {arguments.engine} joins no cluster;"
+            " add --engine ray, or leave the address out"
+        )
 
 
 def _print(found: Sequence[Finding]) -> None:

@@ -20,7 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
     parser.epilog = _EPILOG
     parser.add_argument("study", metavar="STUDY", type=Path, help="a study's folder")
-    parser.add_argument("--out", type=Path, help="the HTML file (default STUDY/report.html)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="the HTML file (default STUDY/report.html); beside another one, such as a.html, the"
+        " tables are a-front.csv and a-trials.csv",
+    )
     parser.set_defaults(run=run)
 
 

@@ -127,7 +127,7 @@ class _Watch(SaysItWaits, RetargetObserver):
             self._say(f"trial {trial.number}: {digits(latency.latency_ms)} ms")
 
     def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
         self._console.file.flush()
 
 

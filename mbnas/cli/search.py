@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import mbnas
+from mbnas.cli.doctor import check_address
 from mbnas.cli.options import add_data, add_training, epochs, limit, read_data, read_recipe
 from mbnas.cli.progress import progress
 from mbnas.cli.words import duration, front_table, goes_on_with, savings_said
@@ -122,8 +123,8 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     )
     places.add_argument(
         "--address",
-        help="auto, or HOST:PORT of a Ray cluster that this machine belongs to (default: Ray is"
-        " started here)",
+        help="with --engine ray: auto, or HOST:PORT of a cluster that this machine belongs to"
+        " (default: Ray is started here)",
     )
     places.add_argument(
         "--batch",
@@ -153,6 +154,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb."""
+    check_address(arguments)
     space = mbnas.load_space(arguments.file)
     folder = arguments.study or Path("studies") / space.name
     data = read_data(arguments)
@@ -225,15 +227,16 @@ def _dry_run(
     search: mbnas.Search, folder: Path, trials: int | None, arguments: argparse.Namespace
 ) -> None:
     data, space = search.data, search.space
-    if (folder / "study.json").exists():
-        done = [trial for trial in mbnas.open_study(folder).trials if is_paid(trial)]
-        print(f"goes on   {folder} has {len(done)} evaluated trials, which count")
-        trials = None if trials is None else max(0, trials - len(done))
+    epochs, is_new = arguments.epochs_total, not (folder / "study.json").exists()
+    if not is_new:
+        trials, epochs = _left(folder, trials, epochs)
     with progress(search.recipe.epochs) as observer:
         if search.goals.limits:
             observer.limits_to_check(search.goals.limits)
         for found in search.feasibility():
             observer.limit_checked(found)
+            if is_new:  # a study that goes on was looked at when it was made
+                found.check()
         estimate = search.estimate(observer=observer)
     sizes = ", ".join(f"{size:,} {name}" for name, size in data.sizes.items())
     print(f"space     {space.name}: {space.size:,} points, {len(space.choices)} choices")
@@ -248,9 +251,20 @@ def _dry_run(
     if arguments.budget is not None:
         count = f"at least about {arguments.budget / each:.0f} trials"
         print(f"would run {duration(arguments.budget)}, {count}, in {folder}")
-    if arguments.epochs_total is not None:
-        whole = arguments.epochs_total / search.recipe.epochs
-        print(f"would run {arguments.epochs_total} epochs, as of {whole:.0f} trials, in {folder}")
+    if epochs is not None:
+        whole = epochs / search.recipe.epochs
+        print(f"would run {epochs} epochs, as of {whole:.0f} trials, in {folder}")
+
+
+def _left(folder: Path, trials: int | None, epochs: int | None) -> tuple[int | None, int | None]:
+    """Trials and epochs in all, without those that a study has spent; says how many trials."""
+    done = [trial for trial in mbnas.open_study(folder).trials if is_paid(trial)]
+    print(f"goes on   {folder} has {len(done)} evaluated trials, which count")
+    spent = sum(len(trial.curve) for trial in done)
+    return (
+        None if trials is None else max(0, trials - len(done)),
+        None if epochs is None else max(0, epochs - spent),
+    )
 
 
 def _seconds(text: str) -> float:

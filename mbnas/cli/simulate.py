@@ -29,7 +29,9 @@ examples:
 TABLE  a CSV file with a row for each network, or the folder of a finished study.
        --choices takes one column whose characters are one choice each, or several columns.
        Several columns to maximise are repeated measurements of one quantity: each evaluation
-       returns one of them at random, and hypervolumes count their mean.
+       returns one of them at random, and hypervolumes count their mean. Rows alike in all of
+       them and in --known, with costs within a quarter of each other, count as one network spelled
+       twice; an exact cost among --known, such as params, tells networks apart more surely.
        What stands in a TOML file beside the table (table.toml beside table.csv, keys named as
        the options are) need not be said.
 
@@ -170,6 +172,8 @@ def _setting(key: str, value: object, file: Path) -> object:
     if key in ("choices", "maximize", "known", "reference", "samplers"):
         if isinstance(value, str):
             return _names(value)
+        if value == [] and key in ("choices", "maximize", "samplers"):
+            raise StudyError(f"{file}: {key} = []: name at least one")
         if isinstance(value, list):
             return tuple(str(item) for item in value)
         raise StudyError(f"{file}: {key} = {value!r}: write a list of texts")

@@ -65,8 +65,10 @@ def front_table(study: mbnas.Study) -> None:
 
 def savings_said(saved: Savings) -> str:
     """`12 trainings, 96 epochs in all (8 known from other studies, 4 repeats)`."""
+    from mbnas.report.words import plural  # with it comes plotly, which takes a second
+
     parts = ", ".join(f"{number} {name}" for name, number in saved.parts.items())
-    said = f"{saved.trainings} trainings, {saved.epochs} epochs in all"
+    said = f"{plural(saved.trainings, 'training')}, {plural(saved.epochs, 'epoch')} in all"
     return said + (f" ({parts})" if parts else "")
 
 

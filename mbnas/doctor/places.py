@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -27,30 +28,43 @@ LOCK_SECONDS = 10.0
 NETWORK_FILE_SYSTEMS = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beegfs", "ceph", "gpfs")
 )
-_OTHER_FOLDER = "free some, or name a folder on another disk with --study"
 _OTHER_PLACE = "give yourself the right to write there, or take another folder with --study"
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What lies on a disk: in which folder, what it is, and how it is put elsewhere."""
+
+    folder: Path
+    name: str
+    moved_by: str
 
 
 def disks(study: Path | None) -> list[Finding]:
     """Room where a study, what is learnt of the machine, and temporary files lie."""
-    temporary = Path(tempfile.gettempdir())
-    places = {study or Path(): "the study" if study else "this folder"}
-    places |= {temporary: "temporary files", cache_folder(): "what is learnt of the machine"}
-    by_disk: dict[int, tuple[Path, list[str]]] = {}
-    for path, name in places.items():
-        folder = nearest_folder(path)
-        by_disk.setdefault(folder.stat().st_dev, (folder, []))[1].append(name)
-    return [_disk(folder, ", ".join(names)) for folder, names in by_disk.values()]
+    places = (
+        (study or Path(), "the study" if study else "this folder", "--study"),
+        (Path(tempfile.gettempdir()), "temporary files", "the variable TMPDIR"),
+        (cache_folder(), "what is learnt of the machine", "the variable MBNAS_CACHE"),
+    )
+    by_disk: dict[int, list[_Use]] = {}
+    for path, name, moved_by in places:
+        use = _Use(nearest_folder(path), name, moved_by)
+        by_disk.setdefault(use.folder.stat().st_dev, []).append(use)
+    return [_disk(uses) for uses in by_disk.values()]
 
 
-def _disk(folder: Path, used_for: str) -> Finding:
+def _disk(uses: list[_Use]) -> Finding:
+    folder = uses[0].folder
     free = shutil.disk_usage(folder).free
-    said = f"{gib(free)} free for {used_for} ({folder.resolve()})"
+    said = f"{gib(free)} free for {', '.join(use.name for use in uses)} ({folder.resolve()})"
+    ways = ", ".join(use.moved_by for use in uses)
+    mend = f"free some, or name a folder on another disk with {ways}"
     if free < NEEDED_BYTES:
-        return fault("disk", f"{said}; a search needs {gib(NEEDED_BYTES)}", _OTHER_FOLDER)
+        return fault("disk", f"{said}; a search needs {gib(NEEDED_BYTES)}", mend)
     if (left := _files_left(folder)) is not None and left < FEW_FILES:
-        return fault("disk", f"{said}, but only for {left} more files", _OTHER_FOLDER)
-    return note("disk", said, _OTHER_FOLDER) if free < EASY_BYTES else well("disk", said)
+        return fault("disk", f"{said}, but only for {left} more files", mend)
+    return note("disk", said, mend) if free < EASY_BYTES else well("disk", said)
 
 
 def _files_left(folder: Path) -> int | None:

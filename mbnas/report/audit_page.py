@@ -135,8 +135,9 @@ def _agreement(audit: Audit) -> str:
     caption = (
         "Kendall’s τ: 1 is the same order, 0 none in common. Bars are 95% bootstrap intervals over"
         " the networks. Band: how far two seeds of the same networks agree, the most that can be"
-        f" expected; dashed: {GOOD_ENOUGH} of it. Accuracy in the middle of a run shares that run’s"
-        " luck with its end, so it may come out above the band; a schedule of its own does not."
+        f" expected of another seed; dashed: {GOOD_ENOUGH} of it. Accuracy in the middle of a run"
+        " shares that run’s luck with its end, so it may come out above the band. A short schedule"
+        " starts from the full one’s seed, with the same weights, and may share some of it too."
     )
     return plot("agreement", agreement_figure(audit), caption)
 

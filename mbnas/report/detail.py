@@ -45,7 +45,7 @@ def trials_html(study: Study) -> str:
         heading = f"Show the {plural(len(shown), 'trial')} on the front and nearest below it"
         caption = (
             f"The {len(shown):,} trials on the front and nearest below it, out of {every:,};"
-            " trials.csv beside this report holds all"
+            " the table of trials beside this report holds all"
         )
     table = trials_table(study, shown, caption)
     return f"<details><summary>{heading}</summary>{table}</details>"

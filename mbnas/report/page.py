@@ -28,18 +28,20 @@ NARROW_AXES = 4
 COMPARED = 10
 _FOOTER = """Made by mbnas. Accuracy is of the validation part, which the search has seen; only
 confirming the front opens the test part. The tables lie beside this file as
-<code>front.csv</code> and <code>trials.csv</code>."""
+<code>{}</code> and <code>{}</code>."""
+TABLES = ("front.csv", "trials.csv")
+"""Of the front and of all trials, beside `report.html`."""
 
 
-def page(study: Study) -> str:
-    """The whole document."""
+def page(study: Study, tables: tuple[str, str] = TABLES) -> str:
+    """The whole document, with the names of the two tables beside it."""
     tiles = "".join(tile(fact.term, *fact.lines) for fact in summary(study))
     name = study.record.name
     return document(
         f"{name} · mbnas report",
         header("Architecture search report", name, lead(study), tiles),
         _sections(study),
-        _FOOTER,
+        _FOOTER.format(*map(escaped, tables)),
         plots=bool(study.trials),
     )
 

@@ -9,12 +9,9 @@ import pandas
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
 from mbnas.network import costs
-from mbnas.report.page import page
+from mbnas.report.page import TABLES, page
 from mbnas.search import Study, Trial
 from mbnas.search.study import row
-
-FRONT_FILE = "front.csv"
-TRIALS_FILE = "trials.csv"
 
 
 def write_report(study: Study, path: Path | None = None) -> Path:
@@ -22,7 +19,8 @@ def write_report(study: Study, path: Path | None = None) -> Path:
 
     Args:
         study: The study as it stands.
-        path: The HTML file; by default `report.html` in the study's folder.
+        path: The HTML file; by default `report.html` in the study's folder. Beside one of any
+            other name, the tables' names begin with its own: `a-front.csv` beside `a.html`.
 
     Returns:
         The HTML file.
@@ -32,14 +30,14 @@ def write_report(study: Study, path: Path | None = None) -> Path:
     """
     path = path or study.folder.report_file
     columns = _columns(study)
+    # Two reports may lie in one folder.
+    own = "" if path.name == study.folder.report_file.name else f"{path.stem}-"
+    front, trials = (f"{own}{name}" for name in TABLES)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for name, table in (
-            (FRONT_FILE, study.front_dataframe()),
-            (TRIALS_FILE, study.to_dataframe()),
-        ):
+        for name, table in ((front, study.front_dataframe()), (trials, study.to_dataframe())):
             _write_table(path.with_name(name), table.reindex(columns=columns))
-        write_atomically(path, page(study).encode())
+        write_atomically(path, page(study, (front, trials)).encode())
     except OSError as error:
         raise StudyError(f"{path}: the report cannot be written ({error.strerror})") from None
     return path

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from integration.contests import NAMES, Varied, baselines, confirm, searched
 from integration.studies import fake_search
+from rich.console import Console
 
 import mbnas
 from mbnas.analysis.baselines import FOLDER, RANDOM_FOLDER
 from mbnas.analysis.contenders import Contender
 from mbnas.analysis.contest import _wanted
 from mbnas.analysis.contest_record import ContestRecord
+from mbnas.cli.baselines import _show
 from mbnas.dashboard.shown import ShownStudies
 from mbnas.errors import StudyError
 from mbnas.report import front_figure
@@ -23,7 +25,7 @@ from mbnas.search import Study, open_study
 from mbnas.search.storage import VARIABLE
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
 from mbnas.training.recipe import Recipe
-from mbnas.training.trainer import Assignment
+from mbnas.training.trainer import Assignment, NonFiniteLossError
 
 
 @pytest.fixture
@@ -84,6 +86,23 @@ def test_random_searches_of_two_studies_need_no_name_in_a_database(
         found = baselines(study, random=True)
         assert found.random is not None
         assert found.random.record.storage is None
+
+
+def test_where_no_baseline_could_be_trained_the_front_is_not_denied(
+    study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_: object) -> None:
+        raise NonFiniteLossError("epoch 1: the training loss is nan")
+
+    found = mbnas.baselines(
+        study, NAMES[:1], trainer=FakeTrainer(before=fails), meter=FakeLatencyMeter()
+    )
+    _show(study, found, Console(width=200))
+    said = capsys.readouterr().out
+    assert "no baseline was trained to its end" in said
+    assert "no front yet" not in said
+    _show(Study(study.folder, study.record, study.space, []), found, Console(width=200))
+    assert "the study has no front yet" in capsys.readouterr().out
 
 
 def test_another_machine_times_no_baselines(study: Study) -> None:

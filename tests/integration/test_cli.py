@@ -58,6 +58,20 @@ def test_dry_run_says_how_long_and_writes_nothing(real_study: RealStudy, tmp_pat
     assert not (tmp_path / "new").exists()
 
 
+def test_dry_run_of_a_study_that_goes_on_leaves_out_what_it_has_spent(
+    real_study: RealStudy,
+) -> None:
+    own = [trial for trial in open_study(real_study.folder).trials if trial.status != "reused"]
+    spent = sum(len(trial.curve) for trial in own)
+    budget = ("--trials", TRIALS + 3, "--epochs-total", spent + 7)
+    result = run_mbnas(*real_study.command, *budget, "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert "would run 3 trials," in result.stdout
+    assert "would run 7 epochs," in result.stdout
+    result = run_mbnas(*real_study.command, "--epochs-total", 1, "--dry-run")
+    assert "would run 0 epochs," in result.stdout
+
+
 def test_space_checks_shows_and_samples(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["space", "check", "cifar_mobile"]) == 0
     assert "points" in capsys.readouterr().out
@@ -100,6 +114,15 @@ def test_every_shipped_space_loads(capsys: pytest.CaptureFixture[str]) -> None:
         (["search", "digits_tiny", "--data", "digits", "--epochs", "0"], "epochs = 0"),
         (["network", "mobilenet_v3"], 'did you mean "mobilenet_v'),
         (["network", "n" * 300], "cannot be read (File name too long)"),
+        (
+            ["search", "digits_tiny", "--data", "digits", "--limit", "params=1", "--dry-run"],
+            "no network of the space was found to meet it",
+        ),
+        (
+            ["search", "digits_tiny", "--data", "digits", "--address", "auto"],
+            "--address auto: the engine auto joins no cluster; add --engine ray",
+        ),
+        (["doctor", "--engine", "workers", "--address", "10.0.0.1:6379"], "add --engine ray"),
         (
             ["search", "digits_tiny", "--data", "digits", "--start", "n" * 300],
             "cannot be read (File name too long)",

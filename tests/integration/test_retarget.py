@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from helpers import run_mbnas
 from integration.studies import fake_search
+from rich.console import Console
 
 import mbnas
 from mbnas.analysis import retargeting
 from mbnas.analysis.retargeting import BATCH
 from mbnas.cli import INTERRUPTED, main
+from mbnas.cli.retarget import _Watch
 from mbnas.errors import MeasureError, StudyError
 from mbnas.measure.host import this_host
 from mbnas.measure.latency import Latency
@@ -174,6 +177,14 @@ def test_the_command_for_real(study: Study, capsys: pytest.CaptureFixture[str]) 
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "give this one another name with --name" in said
+
+
+def test_a_path_is_said_as_it_is() -> None:
+    said = StringIO()
+    file = Path("studies/[bold]/[/x]/retargets/two.json")
+    with _Watch(Console(file=said, width=40), SECONDS) as watch:
+        watch.planned(file, networks=3, done=0)
+    assert str(file) in said.getvalue()
 
 
 def test_after_ctrl_c_the_command_says_that_it_goes_on(

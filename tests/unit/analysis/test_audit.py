@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import pytest
 from helpers import some_architectures, tiny_space
+from integration.studies import digits
 
 from mbnas.analysis.audit import Audit, Sampled, audited
-from mbnas.analysis.audit_record import AuditPlan
+from mbnas.analysis.audit_record import AuditPlan, AuditRecord
 from mbnas.analysis.trainings import Done
 from mbnas.errors import StudyError
 from mbnas.network import Architecture
 from mbnas.report.audit_page import audit_dataframe, audit_page, verdict
+from mbnas.training.recipe import Recipe
 from mbnas.training.trainer import Epoch
 
 EPOCHS = 8
@@ -119,6 +121,7 @@ def test_the_table_holds_everything_and_marks_the_choice() -> None:
     page = audit_page(audit, "tiny <b>")
     assert "balanced validation accuracy" in page
     assert "tiny &lt;b&gt;" in page
+    assert "A short schedule starts from the full one’s seed" in page
 
 
 @pytest.mark.parametrize(
@@ -140,3 +143,10 @@ def test_short_schedules_are_a_tenth_a_fifth_and_a_third_if_not_said() -> None:
     assert AuditPlan().lengths(30) == (3, 6, 10)
     assert AuditPlan().lengths(3) == (1,)
     assert AuditPlan(schedules=(5, 2)).lengths(30) == (2, 5)
+
+
+def test_an_audit_goes_on_where_its_images_are_spelled_otherwise_and_not_with_others() -> None:
+    there = AuditRecord.of(tiny_space(), digits(), Recipe(epochs=12), AuditPlan())
+    assert there.differences(there.model_copy(update={"data": "folder:moved/"})) == []
+    others = there.model_copy(update={"data": "folder:moved/", "digest": "0"})
+    assert there.differences(others) == ["choice of images"]

@@ -50,6 +50,15 @@ def test_characters_of_one_column_are_choices_and_equal_measurements_one_network
     assert table.networks[one] == table.networks[other]
 
 
+def test_networks_alike_by_chance_are_told_apart_by_costs_that_no_timing_explains(
+    tmp_path: Path,
+) -> None:
+    rows = [("00", 0.5, 1.0), ("01", 0.5, 1.2), ("02", 0.5, 1.3), ("10", 0.6, 0), ("11", 0.6, 2)]
+    lines = [f"{arch},{quality},{quality},{ms}" for arch, quality, ms in rows]
+    table = read_table(written(tmp_path, "\n".join(["arch,acc1,acc2,ms", *lines])), COLUMNS)
+    assert table.networks.tolist() == [0, 0, 1, 2, 3]
+
+
 def test_several_columns_are_choices_and_a_missing_point_is_the_nearest_row(tmp_path: Path) -> None:
     text = "width,kernel,acc,ms\n8,3,0.5,1\n16,3,0.6,2\n16,5,0.7,3\n"
     columns = Columns(choices=("width", "kernel"), maximize=("acc",), minimize="ms")
@@ -72,6 +81,12 @@ def test_faults_of_a_table_are_told_in_one_line(text: str, words: str, tmp_path:
     with pytest.raises(StudyError, match=words) as error:
         read_table(written(tmp_path, text), COLUMNS)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["choices", "maximize"])
+def test_a_table_without_columns_is_refused(name: str) -> None:
+    with pytest.raises(StudyError, match=rf"{name} = \[\]: name at least one column"):
+        replace(COLUMNS, **{name: ()})  # type: ignore[arg-type]
 
 
 def test_a_run_counts_networks_once_and_ends_with_all_of_them(tmp_path: Path) -> None:
@@ -132,6 +147,11 @@ def test_a_finished_study_is_a_table(tmp_path: Path) -> None:
 def test_mistakes_in_a_plan_are_told(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match='did you mean "random"'):
         Plan(samplers=("randm",))
+    with pytest.raises(StudyError, match=r"samplers = \[\]: name at least one"):
+        Plan(samplers=())
+    for error in (float("nan"), float("inf"), -0.1):
+        with pytest.raises(StudyError, match=f"error = {error:g}: must be a number"):
+            Plan(error=error)
     with pytest.raises(StudyError, match="seeds = 0"):
         Plan(seeds=0)
     with pytest.raises(StudyError, match="workers = -1: must be at least 1"):

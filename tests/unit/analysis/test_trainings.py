@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,12 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(StudyError, match=r"damaged .*delete it to train again"):
         Trainings(tmp_path).run(one, local(FakeTrainer()))
+
+
+def test_a_curve_that_was_lost_is_told(tmp_path: Path) -> None:
+    one = wanted()[:1]
+    Trainings(tmp_path).run(one, local(FakeTrainer()))
+    (file,) = tmp_path.glob("*.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "curve": []}))
+    with pytest.raises(StudyError, match=r"damaged .*curve is empty.*delete it to train again"):
+        Trainings(tmp_path).done(one)

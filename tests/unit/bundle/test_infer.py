@@ -40,6 +40,12 @@ def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> Callable[[],
     return lambda: Image.open(io.BytesIO(held.getvalue()))
 
 
+def png(pixels: Pixels) -> bytes:
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, "PNG")
+    return held.getvalue()
+
+
 def turned() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -99,6 +105,31 @@ def test_pixels_without_a_range_are_refused() -> None:
     image = Image.fromarray(np.zeros((8, 8), np.float32))
     with pytest.raises(ValueError, match="floating-point pixels"):
         infer.prepared(image, told(Normalisation((0,) * 3, (1,) * 3), 8, 8))
+
+
+def refusal(file: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the command says of a file that it cannot classify."""
+    file.write_bytes(content)
+    how = told(Normalisation((0,) * 3, (1,) * 3), 8, 8)
+    monkeypatch.setattr(infer, "_opened", lambda _: (None, how, []))
+    monkeypatch.setattr("sys.argv", ["infer.py", str(file)])
+    with pytest.raises(SystemExit) as caught:
+        infer.main()
+    return str(caught.value.code)
+
+
+def test_a_bomb_is_refused_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "bomb.png"
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    said = refusal(file, png(noise(24, 24)), monkeypatch)
+    assert said.startswith(f"{file}: cannot be classified (Image size (576 pixels) exceeds limit")
+
+
+def test_a_broken_png_is_refused_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, whole = tmp_path / "broken.png", png(noise(200, 200))
+    start, rest = whole.rsplit(b"IDAT", 1)  # of several
+    said = refusal(file, start + bytes(4) + rest, monkeypatch)
+    assert said.startswith(f"{file}: cannot be classified (broken PNG file")
 
 
 def check_on(images: list[Callable[[], Image.Image]], decoded: int, resolution: int) -> float:

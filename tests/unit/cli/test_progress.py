@@ -10,9 +10,9 @@ from helpers import some_architectures, tiny_space
 from rich.console import Console
 
 from mbnas.cli.progress import _Display, _Lines
-from mbnas.cli.words import duration
+from mbnas.cli.words import duration, savings_said
 from mbnas.network import costs
-from mbnas.search import Found, Snapshot, Trial
+from mbnas.search import Found, Savings, Snapshot, Trial
 from mbnas.testing import FakeLatencyMeter
 from mbnas.training.trainer import Epoch
 
@@ -78,3 +78,10 @@ def test_the_lines_say_each_trial_whole() -> None:
 )
 def test_durations_are_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_of_one_training_spared_is_spoken_as_of_one() -> None:
+    one = Savings(repeats=1, known=0, untrained=0, stopped=0, epochs=1)
+    assert savings_said(one).startswith("1 training, 1 epoch in all (")
+    some = Savings(repeats=4, known=8, untrained=0, stopped=0, epochs=96)
+    assert savings_said(some).startswith("12 trainings, 96 epochs in all (8 known")

@@ -55,6 +55,9 @@ def test_settings_beside_the_table_need_not_be_said_and_the_last_lines_are_the_a
         ("error = 'much'", "must be a number"),
         ("known = 3", "write a list of texts"),
         ("seeds = 'x", "cannot be read"),
+        ("choices = []", "choices = []: name at least one"),
+        ("maximize = []", "maximize = []: name at least one"),
+        ("samplers = []", "samplers = []: name at least one"),
     ],
 )
 def test_faults_in_the_settings_are_told(

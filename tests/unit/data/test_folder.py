@@ -162,6 +162,22 @@ def test_a_damaged_image_in_a_zip(photos: Path, tmp_path: Path, zip_folder):
     assert_refused(archive, "(Bad CRC-32 for file 'cat/")
 
 
+def test_a_damaged_image_in_a_zip_of_lzma(photos: Path, tmp_path: Path):
+    archive, name = tmp_path / "damaged.zip", "cat/0.png"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_LZMA) as packed:
+        for file in sorted(photos.rglob("*.png")):
+            packed.write(file, file.relative_to(photos).as_posix())
+        start = packed.getinfo(name).header_offset + 30 + len(name)
+    content = bytearray(archive.read_bytes())
+    content[start + 9] = 0xFF  # the stream's first byte, behind nine of settings; always 0
+    archive.write_bytes(content)
+    data = load_data(f"folder:{archive}")
+    at = data.source.names.index(name)
+    part = next(part for part in PARTS if at in data.parts[part])
+    with pytest.raises(DataError, match=rf"1 image of {part} cannot be read: {name} \(Corrupt"):
+        data.decode(part, 4)
+
+
 def test_an_encrypted_zip(photos: Path, tmp_path: Path, zip_folder):
     archive = zip_folder(photos, tmp_path / "locked.zip")
     content = archive.read_bytes()

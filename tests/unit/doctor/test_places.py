@@ -38,6 +38,23 @@ def test_a_full_disk_is_a_fault(free: Callable[[int], None], tmp_path: Path) -> 
     assert {one.state for one in places.disks(None)} == {"well"}
 
 
+def test_the_mend_of_a_full_disk_names_what_moves_that_which_lies_on_it(
+    free: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("MBNAS_CACHE", str(cache))
+    disk_of = {tmp_path: 1, Path(tempfile.gettempdir()): 2, cache: 2}
+
+    def on_its_disk(path: Path) -> SimpleNamespace:
+        return SimpleNamespace(stat=lambda: SimpleNamespace(st_dev=disk_of[path]), resolve=str)
+
+    monkeypatch.setattr(places, "nearest_folder", on_its_disk)
+    free(0)
+    study, others = (str(one.mend) for one in places.disks(tmp_path))
+    assert study.endswith("on another disk with --study")
+    assert others.endswith("with the variable TMPDIR, the variable MBNAS_CACHE")
+
+
 def test_a_disk_that_takes_no_more_files(
     free: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -164,7 +164,7 @@ def test_of_many_trials_the_fronts_neighbourhood_is_told_at_length(bare: Study) 
     rows = [attributes for tag, attributes in reader.tags if attributes.get("scope") == "row"]
     assert len(rows) == len(near) + len(large.front)
     assert "out of 3,000" in reader.text
-    assert "trials.csv beside this report holds all" in reader.text
+    assert "the table of trials beside this report holds all" in reader.text
 
 
 def test_a_small_study_is_told_whole(mixed: Study, reader: Reader) -> None:

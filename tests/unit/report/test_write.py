@@ -22,8 +22,8 @@ def test_by_default_it_lies_in_the_studys_folder(mixed: Study) -> None:
 def test_the_tables_read_back_equal(mixed: Study, tmp_path: Path) -> None:
     write_report(mixed, tmp_path / "new" / "page.html")
     for name, expected in (
-        ("front.csv", mixed.front_dataframe()),
-        ("trials.csv", mixed.to_dataframe()),
+        ("page-front.csv", mixed.front_dataframe()),
+        ("page-trials.csv", mixed.to_dataframe()),
     ):
         read = pandas.read_csv(
             tmp_path / "new" / name,
@@ -35,6 +35,22 @@ def test_the_tables_read_back_equal(mixed: Study, tmp_path: Path) -> None:
             assert list(table.columns) == list(expected.columns)
         normal = [t.astype(object).where(t.notna(), None) for t in (read, expected)]
         assert_frame_equal(*normal, check_dtype=False, rtol=1e-14)
+
+
+def test_two_reports_in_one_folder_keep_their_tables(
+    mixed: Study, bare: Study, tmp_path: Path
+) -> None:
+    write_report(mixed, tmp_path / "report.html")
+    written = write_report(bare, tmp_path / "<a>.html").read_text(encoding="utf-8")
+    assert "<code>&lt;a&gt;-front.csv</code> and <code>&lt;a&gt;-trials.csv</code>" in written
+    assert {file.name for file in tmp_path.iterdir()} == {
+        *("report.html", "front.csv", "trials.csv"),
+        *("<a>.html", "<a>-front.csv", "<a>-trials.csv"),
+    }
+    assert len(pandas.read_csv(tmp_path / "trials.csv")) == len(mixed.trials)
+    assert len(pandas.read_csv(tmp_path / "<a>-trials.csv")) == 0
+    said = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<code>front.csv</code> and <code>trials.csv</code>" in said
 
 
 def test_tables_without_rows_have_their_columns(bare: Study, mixed: Study, tmp_path: Path) -> None:
