@@ -24,7 +24,7 @@ from mbnas.dashboard import (
 )
 from mbnas.dashboard.asked import check_updates
 from mbnas.dashboard.guard import guard
-from mbnas.dashboard.parts import html_place, puts, stores
+from mbnas.dashboard.parts import html_place, puts, spoken, stores
 from mbnas.dashboard.shown import ShownStudies
 from mbnas.dashboard.state import state_line
 
@@ -104,14 +104,14 @@ def _layout(shown: ShownStudies, refresh: float) -> Component:
         for view, label in _VIEWS.items()
         if several or view != "studies"
     ]
+    which = html.Div(names, className="which-study", role="group", **spoken("study"))
+    views_asked = dcc.RadioItems(labels, "front", id="view", className="views", inline=True)
     header = html.Header(
         [
-            html.Div(
-                [html.H1("mbnas"), html.Div(names, className="which-study")], className="title"
-            ),
+            html.Div([html.H1("mbnas"), which], className="title"),
             acting.layout(),
             html_place("problems", role="alert"),
-            dcc.RadioItems(labels, "front", id="view", className="views", inline=True),
+            html.Div(views_asked, role="group", **spoken("view")),
         ]
     )
     views: dict[str, Component | list[Component]] = {

@@ -173,6 +173,7 @@ KINDS: Mapping[str, Kind] = {
     "front.clickData": _or_nothing(_click),
     "front.relayoutData": _or_nothing(_table),
     "logs.value": _list_of(_text),
+    "network-told.data": _or_nothing(_table),
     "opened.data": _or_nothing(_whole),
     "order.value": _text,
     "over.value": _text,

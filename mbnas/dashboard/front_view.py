@@ -64,8 +64,10 @@ def layout(study: Study | None, beside: Component) -> Component:
     )
     budget = html.Div(
         [
-            html.Span("budget", className="label", id="budget-label"),
-            dcc.Slider(0, 1, id="budget", updatemode="drag", allow_direct_input=False),
+            labelled(
+                "budget",
+                dcc.Slider(0, 1, id="budget", updatemode="drag", allow_direct_input=False),
+            ),
             html_place("budget-said", **LIVE),
             html.Button("open it", id="open-best", type="button"),
         ],

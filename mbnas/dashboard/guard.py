@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import ipaddress
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, make_response, redirect, request
 
-COOKIE = "mbnas_token"
 _OWN_SITE = ("same-origin", "none")
 
 
@@ -19,6 +19,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def cookie_name(token: str) -> str:
+    """What the cookie with a token is called: cookies are a host's, whatever the port."""
+    return f"mbnas_{hashlib.sha256(token.encode()).hexdigest()[:12]}"
 
 
 def guard(server: Flask, token: str | None, script_hashes: Sequence[str]) -> None:
@@ -73,10 +78,19 @@ def _with_token(token: str) -> Response | None:
     given = request.args.get("token")
     if given is not None and _same(given, token):
         # From the address into a cookie, so that it stands in no history and no picture.
-        response = make_response(redirect(request.path))
-        response.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
+        response = make_response(redirect(_without_token()))
+        # A link from a chat is followed as another site's, through the redirect; a strict cookie
+        # would stay behind. What acts comes from an own page, see `_is_own_origin`.
+        response.set_cookie(cookie_name(token), token, httponly=True, samesite="Lax")
         return response
-    return None if _same(request.cookies.get(COOKIE, ""), token) else _refused("needs its token")
+    held = request.cookies.get(cookie_name(token), "")
+    return None if _same(held, token) else _refused("needs its token")
+
+
+def _without_token() -> str:
+    """The address that is asked for, with all that it names but the token."""
+    others = [(key, text) for key, text in request.args.items(multi=True) if key != "token"]
+    return f"{request.path}?{urlencode(others)}" if others else request.path
 
 
 def _same(given: str, token: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
@@ -12,6 +13,7 @@ from mbnas.dashboard.parts import draws, figure_place, html_place, labelled, pan
 from mbnas.dashboard.shown import ShownStudies
 from mbnas.report import captions
 from mbnas.report.figures import choices_figure, curves_figure, front_figure, hypervolume_figure
+from mbnas.report.figures.contest import EarlierStudy
 from mbnas.report.figures.front import MANY, Window
 from mbnas.report.figures.importance import importance_figure
 from mbnas.report.figures.parallel import parallel_figure
@@ -35,14 +37,14 @@ _FIGURES = {
 
 def layout() -> Component:
     """The view's parts."""
+    as_of = dcc.Slider(0, 1, 1, id="as-of", value=1, updatemode="mouseup", allow_direct_input=False)
     grown = panel(
         "growth",
         "How the front grew",
         labelled("hypervolume", dcc.RadioItems(_OVER, "trials", id="over", inline=True)),
         figure_place("hypervolume", "Hypervolume as the search went on"),
         html_place("hypervolume-said"),
-        html.Span("the front as it was after trial", className="label", id="as-of-label"),
-        dcc.Slider(0, 1, 1, id="as-of", value=1, updatemode="mouseup", allow_direct_input=False),
+        labelled("the front as it was after trial", as_of),
         figure_place("front-then", "The front as it was"),
     )
     others = [
@@ -108,10 +110,13 @@ def register(app: Dash, shown: ShownStudies) -> None:
         prevent_initial_call=True,
     )
     def then(number: int, view: str, name: str) -> Any:
-        study = _study_in_view(shown, name, view)
-        trials = [trial for trial in study.trials if trial.number <= number]
-        before = Study(study.folder, study.record, study.space, trials)
-        return sent(front_figure(before, window=Window() if len(trials) > MANY else None))
+        return sent(front_then(_study_in_view(shown, name, view), number))
+
+
+def front_then(study: Study, last: int) -> go.Figure:
+    """The front as it was after a trial, beside what the whole study is held against."""
+    before = EarlierStudy(study, last)
+    return front_figure(before, window=Window() if len(before.trials) > MANY else None)
 
 
 def hint_html(text: str) -> str:

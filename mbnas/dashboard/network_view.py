@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from dash import Dash, Input, Output, State, ctx, dcc, html
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
@@ -68,6 +69,7 @@ def layout() -> Component:
     )
     stores = [
         dcc.Store(id="opened"),
+        dcc.Store(id="network-told"),
         dcc.Store(id="picked"),
         dcc.Location(id="url", refresh=False),
         dcc.Download(id="bundle"),
@@ -158,7 +160,7 @@ def _opens(app: Dash, shown: ShownStudies) -> None:
 
 
 def _shows(app: Dash, shown: ShownStudies) -> None:
-    """What is said of the network that is open."""
+    """What is said of the network that is open, while a search goes on too."""
 
     @app.callback(
         Output("network-page-html", "data"),
@@ -169,18 +171,21 @@ def _shows(app: Dash, shown: ShownStudies) -> None:
         Output("copy-export", "content"),
         Output("network-shown", "hidden"),
         Output("export-said-html", "data"),
+        Output("network-told", "data"),
         Input("opened", "data"),
+        Input("version", "data"),
         State("study", "value"),
+        State("network-told", "data"),
     )
-    def network(number: int | None, name: str) -> tuple[Any, ...]:
+    def network(
+        number: int | None, _: Any, name: str, known: dict[str, Any] | None
+    ) -> tuple[Any, ...]:
         study, trial = shown.study(name), shown.trial(name, number)
-        if study is None or trial is None:
-            return "", None, None, None, "", "", True, ""
-        curve = sent(curves_figure(study, [trial])) if trial.curve else None
-        others = [one for one in nearest(study, trial) if one.latency is not None]
-        latency = sent(latency_figure(trial, others)) if trial.latency else None
-        command = export_command(study, trial)
-        return network_page(study, trial), curve, latency, None, command, command, False, ""
+        if study is not None and trial is not None:
+            return network_told(study, trial, known or {})
+        if known == {}:  # that nothing is open is told already
+            raise PreventUpdate
+        return "", None, None, None, "", "", True, "", {}
 
     @app.callback(
         Output("stages-figure", "data", allow_duplicate=True),
@@ -226,9 +231,10 @@ def _pins(app: Dash, shown: ShownStudies) -> None:
         Output("comparison-html", "data"),
         Output("pinned-shown", "hidden"),
         Input("pinned", "data"),
+        Input("version", "data"),
         State("study", "value"),
     )
-    def compared(numbers: list[int], name: str) -> tuple[str, bool]:
+    def compared(numbers: list[int], _: Any, name: str) -> tuple[str, bool]:
         study = shown.study(name)
         trials = [trial for one in numbers if (trial := shown.trial(name, one)) is not None]
         if study is None or not trials:
@@ -237,6 +243,28 @@ def _pins(app: Dash, shown: ShownStudies) -> None:
             said = f"Trial {trials[0].number} is pinned; open another one and pin it too."
             return f"<p>{said}</p>", False
         return comparison(study, *trials), False
+
+
+def network_told(study: Study, trial: Trial, known: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the panel's parts show of a network, the last one what is to be known at the next call.
+
+    A search that goes on changes a network's place and its neighbours. All else stays as it is:
+    the time by stage, which somebody waited for, too.
+    """
+    others = [one for one in nearest(study, trial) if one.latency is not None]
+    told = {
+        "network": f"{study.record.created} {study.folder.path.name} {trial.number}",
+        "beside": [one.number for one in others],
+    }
+    page = network_page(study, trial)
+    latency: Any = no_update
+    if told != known:
+        latency = sent(latency_figure(trial, others)) if trial.latency else None
+    if told["network"] == known.get("network"):
+        return page, no_update, latency, *[no_update] * 5, told
+    curve = sent(curves_figure(study, [trial])) if trial.curve else None
+    command = export_command(study, trial)
+    return page, curve, latency, None, command, command, False, "", told
 
 
 def export_command(study: Study, trial: Trial) -> str:

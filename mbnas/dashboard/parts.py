@@ -69,8 +69,9 @@ def hint(text: str) -> Component:
 
 
 def labelled(label: str, control: Component) -> Component:
-    """A control under its name."""
-    return html.Div([html.Span(label, className="label"), control], className="control")
+    """A control under its name, which Dash's own controls cannot be given."""
+    children = [html.Span(label, className="label"), control]
+    return html.Div(children, className="control", role="group", **spoken(label))
 
 
 def draws(app: Dash, *names: str) -> None:

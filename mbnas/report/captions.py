@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mbnas.report.contests import contests
+from mbnas.report.figures.contest import drawn_baselines, drawn_confirmed
 from mbnas.report.figures.front import MANY, Axes
 from mbnas.report.figures.importance import SAMPLE, importances
 from mbnas.report.groups import evaluated, groups, seen_accuracy, value_of
@@ -42,7 +42,7 @@ def front_caption(study: Study, axes: Axes | None = None) -> str:
         )
         said.append(KNEE_RULE if own else "The ring marks its knee.")
         said += _about_intervals(study, axes)
-    said += _about_contests(study, own)
+    said += _about_contests(study, axes)
     found = groups(study)
     if found["stopped"] and any(name in QUALITIES for name in (axes.x, axes.y)):
         said.append("Stopped networks stand at the accuracy they had come to.")
@@ -53,12 +53,11 @@ def front_caption(study: Study, axes: Axes | None = None) -> str:
     return " ".join(said)
 
 
-def _about_contests(study: Study, own: bool) -> list[str]:
-    found = contests(study)
+def _about_contests(study: Study, axes: Axes) -> list[str]:
     said = []
-    if found.baselines is not None:
+    if drawn_baselines(study, axes):
         said.append("Crosses are baselines, trained and timed as the trials were.")
-    if found.confirmation is not None and own:
+    if drawn_confirmed(study, axes):
         said.append(
             "The heavy line is the confirmed front: longer trainings, a mean over their seeds with"
             " the standard deviation as a bar."

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import random
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,16 +16,12 @@ import numpy as np
 import onnxruntime
 import pytest
 from browser.pages import shown, visited
-from helpers import run_mbnas, tiny_space
+from helpers import run_mbnas
 from playwright.sync_api import Browser
 from unit.report.fakes import every_status, searched
 
-from mbnas.data import load_data
-from mbnas.network import Architecture
-from mbnas.search import Search, Study, open_study
-from mbnas.search.steering import read_progress
+from mbnas.search import Study, open_study
 from mbnas.search.watched import WatchedStudy
-from mbnas.testing import FakeLatencyMeter, FakeTrainer
 
 pytestmark = pytest.mark.browser
 
@@ -196,77 +190,15 @@ def test_the_table_is_sorted_sifted_and_turned(chrome: Browser, address: str) ->
         visit.see("#network-page", "failed")
 
 
-@contextlib.contextmanager
-def searching(folder: Path, trials: int) -> Iterator[Callable[[int], None]]:
-    """A search that runs in the background, so many trainings at a time as are allowed."""
-    allowed = threading.Semaphore(0)
-    over = threading.Event()
-
-    def before(_: Architecture) -> None:
-        while not over.is_set() and not allowed.acquire(timeout=0.1):
-            pass
-
-    search = Search(
-        tiny_space(),
-        load_data("digits"),
-        study=folder,
-        trainer=FakeTrainer(before=before),
-        meter=FakeLatencyMeter(),
-        sampler="random",
-        stopping=False,
-    )
-    thread = threading.Thread(target=search.run, kwargs={"trials": trials}, daemon=True)
-    thread.start()
-    try:
-        yield lambda count: [None for _ in range(count) if allowed.release()] and None
-    finally:
-        over.set()
-        thread.join(60)
-
-
-def test_a_running_search_is_followed_paused_and_stopped(chrome: Browser, tmp_path: Path) -> None:
-    folder = tmp_path / "running"
-    with searching(folder, trials=40) as allow, shown(folder) as address:
-        with visited(chrome, address) as visit:
-            allow(4)
-            visit.drawn()
-            visit.see("#state", "searching")
-            evaluated = "n => Number(document.querySelector('#tiles strong')?.innerText) >= n"
-            visit.until(evaluated, 4)
-            box = visit.page.locator("#front .nsewdrag").first.bounding_box()
-            assert box is not None
-            visit.page.mouse.move(box["x"] + 60, box["y"] + 40)
-            visit.page.mouse.down()
-            visit.page.mouse.move(box["x"] + 260, box["y"] + 240, steps=4)
-            visit.page.mouse.up()
-            spans = (
-                "() => { const p = document.querySelector('#front .js-plotly-plot')._fullLayout;"
-                " return [...p.xaxis.range, ...p.yaxis.range].map(v => v.toFixed(6)).join(); }"
-            )
-            visit.until(
-                "() => !document.querySelector('#front .js-plotly-plot').layout.xaxis.autorange"
-            )
-            zoomed = visit.ask(spans)
-            for wanted in (6, 9):
-                allow(3 if wanted == 9 else 2)
-                visit.until(evaluated, wanted)
-                assert visit.ask(spans) == zoomed
-            visit.page.click("#pause")
-            visit.see("#state", "paused")
-            visit.see("#steered", f"mbnas steer {folder} pause")
-            progress = read_progress(folder)
-            assert progress is not None
-            assert progress.state == "paused"
-            assert visit.page.locator("#pause").is_disabled()
-            allow(4)  # at most what is in evaluation takes this
-            visit.page.click("#go-on")
-            visit.until(evaluated, 13)
-            visit.see("#state", "searching")
-            visit.page.click("#stop")
-            visit.see("#state", "stopping")
-            allow(2)
-            visit.see("#state", "no search is running")
-        assert len(open_study(folder).trials) < 40
+def test_controls_are_found_by_their_names(chrome: Browser, address: str) -> None:
+    with visited(chrome, address) as visit:
+        visit.drawn()
+        for name, place in (
+            ("study", "#study"),
+            ("across", "#x-axis"),
+            ("budget", "[role=slider]"),
+        ):
+            visit.page.get_by_role("group", name=name, exact=True).locator(place).wait_for()
 
 
 def test_a_network_is_taken_home_and_runs(chrome: Browser, tmp_path: Path) -> None:

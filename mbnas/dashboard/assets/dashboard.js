@@ -64,6 +64,39 @@
     return shapes;
   }
 
+  // Only what differs is exchanged, so that what is read or scrolled stays as it is.
+  function exchange(now, wanted) {
+    const before = [...now.childNodes];
+    const after = [...wanted.childNodes];
+    after.forEach((child, at) => {
+      const old = before[at];
+      if (!old) now.append(child);
+      else if (old.isEqualNode(child)) return;
+      else if (isSameTag(old, child)) exchange(old, child);
+      else old.replaceWith(child);
+    });
+    before.slice(after.length).forEach((child) => child.remove());
+  }
+
+  function isSameTag(one, other) {
+    const both = [one, other];
+    if (both.some((node) => node.nodeType !== Node.ELEMENT_NODE)) return false;
+    const [bare, wanted] = both.map((node) => node.cloneNode(false));
+    return bare.isEqualNode(wanted);
+  }
+
+  // A button for a trial keeps the focus where it comes to stand; all else, its place.
+  function focusKept(element, change) {
+    const found = () => [...element.querySelectorAll("button, summary, [tabindex]")];
+    const held = document.activeElement;
+    const at = found().indexOf(held);
+    change();
+    if (at < 0 || held.isConnected) return;
+    const { trial } = held.dataset;
+    const same = trial && element.querySelector(`button[data-trial="${trial}"]`);
+    (same || found()[at])?.focus({ preventScroll: true });
+  }
+
   function place(id) {
     return document.getElementById(id)?.closest(".plot");
   }
@@ -101,9 +134,11 @@
     // HTML of mbnas's own making; what comes from a study is escaped in it.
     put(html, id) {
       const element = document.getElementById(id);
-      if (element && html !== undefined && html !== null && element.innerHTML !== html) {
+      if (element && html !== undefined && html !== null) {
+        const wanted = document.createElement("template");
+        wanted.innerHTML = html;
         const open = [...element.querySelectorAll("details")].map((each) => each.open);
-        element.innerHTML = html;
+        focusKept(element, () => exchange(element, wanted.content));
         [...element.querySelectorAll("details")].forEach((each, at) => (each.open = !!open[at]));
       }
       return dash_clientside.no_update;

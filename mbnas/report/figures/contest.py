@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from mbnas.analysis.confirmation import Confirmation, Confirmed, spread
 from mbnas.analysis.contest import Contested
 from mbnas.report.contest_words import accuracy_said, place_said
-from mbnas.report.contests import contests
+from mbnas.report.contests import Contests, contests
 from mbnas.report.figures.plane import Axes, axis, is_wide
 from mbnas.report.style import BLUE, MUTED, VERMILLION, new_figure
 from mbnas.report.words import escaped
@@ -22,33 +22,56 @@ HEIGHT = 440
 CONFIRMED = "confirmed front"
 
 
+class EarlierStudy(Study):
+    """A study as it was after one of its trials; what it is held against is the whole one's.
+
+    Attributes:
+        whole: The study with all its trials.
+    """
+
+    def __init__(self, whole: Study, last: int) -> None:
+        trials = [trial for trial in whole.trials if trial.number <= last]
+        super().__init__(whole.folder, whole.record, whole.space, trials)
+        self.whole = whole
+
+
 def mark_contests(figure: go.Figure, study: Study, axes: Axes) -> None:
     """Puts baselines and the confirmed front on a figure of trials, where its axes show them."""
-    if not {axes.x, axes.y} <= {*COSTS, *QUALITIES}:
-        return
-    found = contests(study)
-    if found.baselines is not None:
-        trained = [one for one in found.baselines.networks if one.failure is None]
+    baselines, confirmed = drawn_baselines(study, axes), drawn_confirmed(study, axes)
+    if baselines:
         _add_baselines(
             figure,
-            [one.contender.name for one in trained],
-            [_of_contested(one, axes.x) for one in trained],
-            [_of_contested(one, axes.y) for one in trained],
+            [one.contender.name for one in baselines],
+            [_of_contested(one, axes.x) for one in baselines],
+            [_of_contested(one, axes.y) for one in baselines],
         )
-    confirmed = found.confirmation
-    if confirmed is not None and axes.are_of(study.record.goals):
+    if confirmed:
         figure.add_scatter(
-            **_points(confirmed.front, BLUE),
-            name=f"{CONFIRMED} ({len(confirmed.front)})",
+            **_points(confirmed, BLUE),
+            name=f"{CONFIRMED} ({len(confirmed)})",
             mode="lines+markers",
             line={"shape": "hv", "width": 3, "color": BLUE},
             meta="confirmed",
         )
 
 
+def drawn_baselines(study: Study, axes: Axes) -> list[Contested]:
+    """The trained baselines, where both axes show what is known of them; else none."""
+    found = _contests(study).baselines
+    if found is None or not {axes.x, axes.y} <= {*COSTS, *QUALITIES}:
+        return []
+    return [one for one in found.networks if one.failure is None]
+
+
+def drawn_confirmed(study: Study, axes: Axes) -> list[Confirmed]:
+    """The confirmed front, which is a line on the goals' own axes alone."""
+    found = _contests(study).confirmation
+    return [] if found is None or not axes.are_of(study.record.goals) else found.front
+
+
 def contest_values(study: Study, quantity: str) -> list[float]:
     """What those marks have of a quantity, so that an axis can have room for them."""
-    found = contests(study)
+    found = _contests(study)
     values = []
     if quantity in (*COSTS, *QUALITIES) and found.baselines is not None:
         trained = [one for one in found.baselines.networks if one.failure is None]
@@ -98,8 +121,6 @@ def confirmation_figure(found: Confirmation) -> go.Figure:
 def _add_baselines(
     figure: go.Figure, names: Sequence[str], x: Sequence[float], y: Sequence[float]
 ) -> None:
-    if not names:
-        return
     figure.add_scatter(
         name=f"baselines ({len(names)})",
         x=x,
@@ -152,6 +173,10 @@ def _said(one: Confirmed) -> str:
             f"test {accuracy_said(one.test)}",
         )
     )
+
+
+def _contests(study: Study) -> Contests:
+    return contests(study.whole if isinstance(study, EarlierStudy) else study)
 
 
 def _of_contested(one: Contested, quantity: str) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from mbnas.dashboard import make_app, serve_dashboard
-from mbnas.dashboard.guard import COOKIE, is_loopback
+from mbnas.dashboard.guard import cookie_name, is_loopback
 from mbnas.errors import StudyError
 from mbnas.search import Study
 
@@ -83,10 +84,20 @@ def test_an_empty_token_is_none(study: Study) -> None:
 def test_a_token_is_made_up_for_the_network_where_an_empty_one_is_given(study: Study) -> None:
     def ready(address: str) -> None:
         assert re.search(r"\?token=[\w-]{20,}$", address)
+        assert address.startswith(f"http://{socket.gethostname()}:"), "where others find it"
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         serve_dashboard([study.folder.path], host="0.0.0.0", port=0, token="", on_ready=ready)
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no such name", "a..b"])
+def test_an_address_of_another_machine_is_told_in_one_line(
+    study: Study, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(StudyError, match=f"{host} is not .* name another --host"):
+        serve_dashboard([study.folder.path], host=host, port=0)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])
@@ -103,12 +114,34 @@ def test_a_token_is_asked_for_and_then_kept_in_a_cookie(stranger: FlaskClient) -
     assert first.status_code == 302
     assert first.headers["Location"] == "/"
     cookie = first.headers["Set-Cookie"]
-    assert cookie.startswith(f"{COOKIE}=secret")
+    assert cookie.startswith(f"{cookie_name('secret')}=secret")
     assert "HttpOnly" in cookie
-    assert "SameSite=Strict" in cookie
+    assert "SameSite=Lax" in cookie, "a link from a chat would be refused"
     assert stranger.get("/").status_code == 200
     assert looked(stranger, Origin="http://localhost") == 200
     assert looked(stranger, Origin="http://evil.example") == 403
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("/?token=secret&study=photos&trial=17", "/?study=photos&trial=17"),
+        ("/?study=a%26b+c&token=secret", "/?study=a%26b+c"),
+    ],
+)
+def test_only_the_token_leaves_the_address(stranger: FlaskClient, asked: str, kept: str) -> None:
+    assert stranger.get(asked).headers["Location"] == kept
+
+
+def test_two_dashboards_on_one_host_keep_their_visitors(
+    study: Study, stranger: FlaskClient
+) -> None:
+    other = make_app([study.folder.path], token="another").server.test_client()
+    both = (stranger, "secret"), (other, "another")
+    for client, _ in both:  # a browser has one jar for all ports
+        for _, token in both:
+            client.set_cookie(cookie_name(token), token)
+        assert client.get("/").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -126,15 +159,16 @@ def test_no_file_beside_its_own_is_served(client: FlaskClient, path: str) -> Non
     assert b"schema_version" not in answer.data
 
 
-def test_a_port_in_use_is_told(study: Study) -> None:
-    import socket
-
+def test_a_port_in_use_is_told_in_one_line(
+    study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(StudyError, match="cannot be bound; name another --port"):
             serve_dashboard([study.folder.path], port=port)
+    assert capsys.readouterr().err == ""
 
 
 def test_no_study_is_told() -> None:
