@@ -44,7 +44,7 @@ def confirmed(folder: Path) -> tuple[str, list[Row]]:
         margin = one["margin"]
         faster = (
             f"{ratio['value']:.2f} times as fast ({ends(ratio, 1, '.2f')}),"
-            f" {100 * margin['value']:+.1f} points ({ends(margin, 100, '.1f')})"
+            f" {round(100 * margin['value'], 1) + 0.0:+.1f} points ({ends(margin, 100, '.1f')})"
         )
         if not one["is_reached"]:
             faster += "; on the validation part it was less accurate"

@@ -66,7 +66,8 @@ def points(gain: Interval) -> str:
 
 
 def _signed(margin: Interval) -> str:
-    value, low, high = (f"{100 * end:+.1f}" for end in (margin.value, margin.low, margin.high))
+    ends = (margin.value, margin.low, margin.high)
+    value, low, high = (f"{round(100 * end, 1) + 0.0:+.1f}" for end in ends)  # no -0.0
     return f"{value} points, 95 % {low} to {high}"
 
 
@@ -102,7 +103,8 @@ def confirmation_said(found: Confirmation) -> str:
         else f" Brief and full training agree on the order by τ = {tau.tau:.2f}{interval}."
     )
     whose = "its" if kept == 1 else "their"
-    tied = f" {plural(ties, 'place')} rest on a tie." if ties else ""
+    rest = "rests" if ties == 1 else "rest"
+    tied = f" {plural(ties, 'place')} {rest} on a tie." if ties else ""
     return (
         f"Of {plural(kept + left, 'member')} of the front, {kept} kept {whose} place and {left}"
         f" lost it; {joined} joined.{tied}{order}"
