@@ -63,6 +63,8 @@ def packing(
         except (queue.Empty, subprocess.SubprocessError) as error:
             found[f"candidates an hour, {way}"] = f"none: {error!r}"
             keep()
+            if shared:
+                break  # nor will more of them answer, and a lent GPU's time is short
             continue
         found[f"candidates an hour, {way}"] = per_hour
         apart = max(abs(one - other) for one, other in zip(accuracies, alone, strict=True))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,23 @@ class Network(nn.Module):
             for source in done:  # maps that nobody needs any more free their memory
                 del values[source]
         return values[len(self._steps)]
+
+    def layer(self, at: int) -> nn.Module:
+        """What computes a node of the graph."""
+        return self._steps[at - 1][0]
+
+    def with_layers(self, layers: Mapping[int, nn.Module]) -> Network:
+        """The same network, with the same weights, some of its nodes computed by other layers.
+
+        Args:
+            layers: By the number of their node.
+        """
+        other = copy.copy(self)
+        other._steps = [
+            (layers.get(at, layer), inputs, done)
+            for at, (layer, inputs, done) in enumerate(self._steps, start=1)
+        ]
+        return other
 
     def reset_parameters(self) -> None:
         """Draws fresh weights from torch's generator.

@@ -146,7 +146,7 @@ class TrainingRun:
             size = EVALUATION_BATCH[self._device.type]
             for images, labels in self._validation.batches(self._resolution, size):
                 on_step()
-                hit = self.network(images).argmax(1) == labels
+                hit = self.steps.forward(images).argmax(1) == labels
                 right.index_add_(0, labels, hit.long())
         return right
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mbnas.model.layers import Dropout
 from mbnas.training.augmentation import Augmentation
 from mbnas.training.device import turn
+from mbnas.training.gpu.form import quickest_form
 from mbnas.training.images import ImageTensors
 from mbnas.training.recipe import Recipe
 
@@ -50,6 +51,7 @@ class Steps:
         seed: int,
     ) -> None:
         self.network = network
+        self.forward = quickest_form(network, data.labels.device)
         self.size = size
         self.an_epoch = len(data) // size
         self.dropout = torch.Generator(data.labels.device).manual_seed(seed)
@@ -185,7 +187,7 @@ class Steps:
             dtype=torch.bfloat16,
             enabled=self._recipe.precision == "bfloat16",
         ):
-            logits = self.network(images)
+            logits = self.forward(images)
             loss = change.loss(logits, labels, share, self._recipe.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
