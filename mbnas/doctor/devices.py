@@ -11,6 +11,7 @@ import torch
 from mbnas.doctor.finding import Finding, fault, first_line, gib, note, well
 from mbnas.doctor.limits import cpu_quota
 from mbnas.measure.cores import usable_cores
+from mbnas.training.gpu.form import why_not
 
 LITTLE_FREE_BYTES = 2**30
 SIGNS_OF_A_GPU = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/kfd")
@@ -77,6 +78,10 @@ def _gpu(index: int) -> Finding:
     said = f"{name}, computes, {gib(free)} of {gib(total)} free, {precision}"
     if free < LITTLE_FREE_BYTES:
         return note(what, said, "see with nvidia-smi which processes hold its memory")
+    reason = why_not(device)
+    if reason is not None:
+        said += f"; trainings take longer than they need to: Triton does not work ({reason})"
+        return note(what, said, "install a C compiler (Debian: gcc), and the Triton of this torch")
     return well(what, said)
 
 

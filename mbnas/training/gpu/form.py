@@ -24,41 +24,42 @@ from mbnas.training.gpu.tiles import fits
 
 def quickest_form(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
     """What computes a network's logits on a device: on a GPU a `GpuForm` of our own networks."""
-    if isinstance(network, Network) and why_not(device) is None:
+    if device.type != "cuda" or not isinstance(network, Network):
+        return network
+    reason = why_not(device)
+    if reason is None:
         return GpuForm(network)
+    warnings.warn(
+        f"{device}: Triton does not work ({reason}); trainings take longer, by torch's own layers",
+        stacklevel=2,
+    )
     return network
 
 
 @functools.cache
 def why_not(device: torch.device) -> str | None:
-    """Why a device has no kernels of our own; None where they work."""
-    if device.type != "cuda":
-        return "no GPU"
+    """Why layers of our own do not work on a GPU; None where they do."""
     try:
         with torch.enable_grad(), torch.cuda.device(device):
             _try(device)
     except Exception as error:  # noqa: BLE001 -- Triton's, its compiler's, the driver's
-        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        warnings.warn(
-            f"{device}: Triton does not work ({reason}); trainings take longer, by torch's own "
-            "layers",
-            stacklevel=2,
-        )
-        return reason
+        return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return None
 
 
 def _try(device: torch.device) -> None:
-    """One map, forwards and backwards.
+    """One small map through each layer, forwards and backwards.
 
     Raises:
         Exception: whatever does not work.
     """
+    from mbnas.training.gpu.depthwise import Depthwise
     from mbnas.training.gpu.norm import NormActivation
 
-    layer = NormActivation(nn.BatchNorm2d(8).to(device), "relu6")
+    norm = NormActivation(nn.BatchNorm2d(8).to(device), "relu6")
+    depthwise = Depthwise(nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False).to(device))
     maps = torch.ones(1, 8, 2, 2, device=device, requires_grad=True)
-    float(torch.autograd.grad(layer(maps).sum(), maps)[0].sum())
+    float(torch.autograd.grad(depthwise(norm(maps)).sum(), maps)[0].sum())
 
 
 class GpuForm:

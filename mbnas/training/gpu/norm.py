@@ -16,7 +16,9 @@ from mbnas.training.gpu.tiles import BLOCKS, WIDTH_STEP, Tiling, processors
 VALUES = 4096
 """Of a tile: enough loads under way to keep the memory busy."""
 PROGRAMS_A_PROCESSOR = 2
-OPTIONS = {"PARTS": 128, "num_warps": 8, "enable_fp_fusion": True}
+PARTS = 128
+"""Whose sums are added up at once."""
+OPTIONS = {"num_warps": 8, "enable_fp_fusion": True}
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
@@ -83,6 +85,7 @@ class _NormActivation(torch.autograd.Function):
             norm.running_var,
             momentum=norm.momentum,
             eps=norm.eps,
+            PARTS=PARTS,
             **sizes,
         )
         y = torch.empty_like(x)
@@ -100,7 +103,9 @@ class _NormActivation(torch.autograd.Function):
         changes = torch.empty_like(known[2]), torch.empty_like(known[3])
         partial = x.new_empty(ctx.partial, dtype=torch.float32)
         options = {"ACTIVATION": layer.activation, **ctx.sizes}
-        kernels.gradient_sums[ctx.grid](x, dy, partial, layer.arrived, *known, *changes, **options)
+        kernels.gradient_sums[ctx.grid](
+            x, dy, partial, layer.arrived, *known, *changes, PARTS=PARTS, **options
+        )
         dx = torch.empty_like(x)
         kernels.gradient[ctx.grid](x, dy, dx, *known, *changes, **options)
         return dx, *changes, None

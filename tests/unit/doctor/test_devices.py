@@ -94,6 +94,7 @@ def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_50"])
     monkeypatch.setattr(torch.cuda, "device", lambda _: warnings.catch_warnings())
     monkeypatch.setattr(devices, "_miscomputes", lambda device: None)
+    monkeypatch.setattr(devices, "why_not", lambda device: None)
     return memory
 
 
@@ -104,6 +105,15 @@ def test_a_gpu_that_computes(pretended_gpu: dict[str, float]) -> None:
     pretended_gpu["free"] = 2**20
     assert gpu().state == "note"
     assert "nvidia-smi" in str(gpu().mend)
+
+
+@pytest.mark.usefixtures("pretended_gpu")
+def test_a_gpu_without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = "RuntimeError: Failed to find C compiler."
+    monkeypatch.setattr(devices, "why_not", lambda device: reason)
+    assert gpu().state == "note"
+    assert reason in gpu().said
+    assert "gcc" in str(gpu().mend)
 
 
 @pytest.mark.usefixtures("pretended_gpu")

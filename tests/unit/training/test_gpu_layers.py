@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers import stripes, tiny_space
+from helpers import ROOT, stripes, tiny_space
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mbnas.model import build_seeded
 from mbnas.network import Architecture
+from mbnas.training import steps
 from mbnas.training.gpu import form as forms
-from mbnas.training.gpu.form import GpuForm, quickest_form, why_not
+from mbnas.training.gpu.form import GpuForm, quickest_form
 from mbnas.training.gpu.pool import AveragePool
 from mbnas.training.gpu.tiles import Tiling, fits
 from mbnas.training.recipe import Recipe
@@ -37,7 +42,7 @@ Layer = Callable[[Tensor], Tensor]
 def _many_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Maps of a test are cut as large ones are."""
     monkeypatch.setattr(norm, "VALUES", 512)
-    monkeypatch.setattr(norm, "OPTIONS", norm.OPTIONS | {"PARTS": 2})
+    monkeypatch.setattr(norm, "PARTS", 2)
     monkeypatch.setattr(depthwise, "_values", lambda _: 512)
 
 
@@ -205,16 +210,14 @@ def test_every_depthwise_convolution_of_fit_width_is_in_the_form() -> None:
 
 
 def test_a_training_by_own_kernels_ends_where_torchs_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trained() -> Training:
+    def trained(form: Callable[..., Any]) -> Training:
+        monkeypatch.setattr(steps, "quickest_form", lambda network, _: form(network))
         recipe = Recipe(epochs=2, batch_size=8, precision="float32", ema=0.9)
         part = stripes(16, 8)
         trainer = TorchTrainer(part, part, 2, recipe, flip=True, crop=True, device=DEVICE.type)
         return trainer.train(Assignment(some_network(), 0), lambda _: None)
 
-    monkeypatch.setattr(forms, "why_not", lambda _: "asked not to")
-    plain = trained()
-    monkeypatch.setattr(forms, "why_not", lambda _: None)
-    own = trained()
+    plain, own = trained(lambda network: network), trained(GpuForm)
     assert [e.loss for e in own.curve] == pytest.approx([e.loss for e in plain.curve], rel=1e-3)
     assert own.weights.keys() == plain.weights.keys()
 
@@ -224,27 +227,39 @@ def test_a_training_by_own_kernels_ends_where_torchs_does(monkeypatch: pytest.Mo
 
 def test_a_cpu_has_torchs_layers() -> None:
     network = build_seeded(some_network(), 3, 0)
-    assert why_not(torch.device("cpu")) == "no GPU"
     assert quickest_form(network, torch.device("cpu")) is network
 
 
-def test_networks_of_other_makes_compute_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "why_not", lambda _: None)
+def test_networks_of_other_makes_compute_themselves() -> None:
     foreign = nn.Conv2d(3, 8, 3)
     assert quickest_form(foreign, torch.device("cuda")) is foreign
 
 
-def test_where_triton_fails_it_is_said_once_and_torch_computes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_where_triton_fails_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: torch.device) -> None:
         raise RuntimeError("Failed to find C compiler.\nSet CC.")
 
     monkeypatch.setattr(forms, "_try", broken)
     monkeypatch.setattr(torch.cuda, "device", lambda _: torch.enable_grad())
-    device = torch.device("cuda", 99)
     network = build_seeded(some_network(), 3, 0)
-    with pytest.warns(UserWarning, match=r"cuda:99: Triton does not work .*no C compiler|Failed"):
-        assert quickest_form(network, device) is network
-    assert quickest_form(network, device) is network  # and no second warning
-    assert "Failed to find C compiler" in str(why_not(device))
+    said = r"cuda:99: Triton does not work \(RuntimeError: Failed to find C compiler\.\)"
+    with pytest.warns(UserWarning, match=said):
+        assert quickest_form(network, torch.device("cuda", 99)) is network
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+def test_what_is_launched_compiles(capability: int, tmp_path: Path) -> None:
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "TRITON_INTERPRET": "0"}
+    compiled = subprocess.run(
+        [sys.executable, ROOT / "tests" / "compile_gpu_layers.py", str(capability)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert compiled.returncode == 0, compiled.stderr
+    sizes = {name: int(size) for name, size in map(str.split, compiled.stdout.splitlines())}
+    norms = {"statistics", "activated", "gradient_sums", "gradient"}
+    assert sizes.keys() == norms | {"convolved", "weight_gradient"}
+    assert min(sizes.values()) > 0
