@@ -26,7 +26,7 @@ from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Assignment, Epoch
 
 PROCESSES = (4, 8)
-PROCESSES_UNDER_MPS = (4, 8, 16)
+PROCESSES_UNDER_MPS = (4, 8)
 PATIENCE_SECONDS = 90.0
 """For one way; a GPU that does not answer is to cost no more."""
 MPS = "nvidia-cuda-mps-control"

@@ -42,6 +42,7 @@ from stock_loop import CLASSES, Part, Stock, read_images, torchvision_transform 
 
 from mbnas.network import Architecture, costs  # noqa: E402
 from mbnas.space import load_space  # noqa: E402
+from mbnas.training.gpu.form import why_not  # noqa: E402
 from mbnas.training.recipe import Recipe  # noqa: E402
 from mbnas.training.run import TrainingRun  # noqa: E402
 from mbnas.training.torch_trainer import TorchTrainer  # noqa: E402
@@ -297,6 +298,9 @@ def measure(
         "images": f"{images[0]} of {'CIFAR-10' if arguments.data else 'blurred noise'}",
         "stock transforms": "torchvision" if has_torchvision() else "the same by hand, on PIL",
     }
+    if on_gpu:
+        reason = why_not(torch.device(device))
+        results["layers"] = "mbnas's own" if reason is None else f"torch's own ({reason})"
     for name, architecture in zip(NAMES, networks(), strict=True):
         if "speed" in arguments.parts:
             say(f"speed of the {name} network")

@@ -147,6 +147,7 @@ def training(folder: Path) -> tuple[str, list[Row]]:
 
 def training_on_gpu(folder: Path) -> tuple[str, list[Row]]:
     read = results(folder / "results.json")
+    layers = read.get("layers", "torch's own")  # what was measured before there were others
     rows = []
     for size in ("small", "middling", "large"):
         found = read[size + " network"]
@@ -155,7 +156,8 @@ def training_on_gpu(folder: Path) -> tuple[str, list[Row]]:
                 f"training step, {size} network ({found['macs'] / 1e6:.0f} M MACs)",
                 spread(found["over the stock loop"]) + " times as fast",
                 "a stock PyTorch loop with eight loading processes; "
-                f"{percent(found['of the bare loop']['median'], 0)} of a bare loop",
+                f"{percent(found['of the bare loop']['median'], 0)} of a bare loop; by {layers}"
+                " layers",
             )
         )
     rates = {
