@@ -7,9 +7,9 @@ The stock loop is what one finds in most repositories: a DataLoader with two wor
 beside a GPU, PIL images and torchvision's transforms, maps in NCHW, an optimiser that is not
 fused, `loss.item()` at every step; in float32 on a CPU, with autocast on a GPU. The bare loop is
 forward, backward and step on one resident random batch in channels-last memory, in the same
-precision and with the same memory kept (and, told apart, without); on a GPU captured as a CUDA
-graph. Rounds of all three are interleaved. The standard library, numpy, torch and Pillow suffice;
-where torchvision is missing, its transforms are done by hand.
+precision and with the same memory kept (and, told apart, without); on a GPU by torch's own layers,
+captured as a CUDA graph. Rounds of all three are interleaved. The standard library, numpy, torch
+and Pillow suffice; where torchvision is missing, its transforms are done by hand.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from torch.func import functional_call
 
 from mbnas.model import Network
 from mbnas.network import primitives as ops
+from mbnas.training.device import lacks_memory
 from mbnas.training.gpu.pool import AveragePool
 from mbnas.training.gpu.tiles import fits
 
@@ -38,11 +39,17 @@ def quickest_form(network: nn.Module, device: torch.device) -> Callable[[Tensor]
 
 @functools.cache
 def why_not(device: torch.device) -> str | None:
-    """Why layers of our own do not work on a GPU; None where they do."""
+    """Why layers of our own do not work on a GPU; None where they do.
+
+    Raises:
+        RuntimeError: the GPU's memory is full, which says nothing of them.
+    """
     try:
         with torch.enable_grad(), torch.cuda.device(device):
             _try(device)
-    except Exception as error:  # noqa: BLE001 -- Triton's, its compiler's, the driver's
+    except Exception as error:  # Triton's, its compiler's, the driver's
+        if lacks_memory(error):
+            raise
         return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return None
 
@@ -72,13 +79,13 @@ class GpuForm:
     def __init__(self, network: Network) -> None:
         layers = _layers(network)
         self._network = network.with_layers(layers)
-        depthwise = {id(p) for layer in layers.values() for p in layer.parameters()}
+        own = {id(p) for layer in layers.values() for p in layer.parameters()}
         self._cast = {
             f"{name}.{kind}": value
             for name, module in network.named_modules()
             if isinstance(module, (nn.Conv2d, nn.Linear))
             for kind, value in module.named_parameters()
-            if id(value) not in depthwise
+            if id(value) not in own
         }
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -247,6 +247,19 @@ def test_where_triton_fails_torch_computes(monkeypatch: pytest.MonkeyPatch) -> N
         assert quickest_form(network, torch.device("cuda", 99)) is network
 
 
+def test_a_full_memory_says_nothing_of_triton(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: torch.device) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    device = torch.device("cuda", 98)
+    monkeypatch.setattr(torch.cuda, "device", lambda _: torch.enable_grad())
+    monkeypatch.setattr(forms, "_try", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        forms.why_not(device)
+    monkeypatch.setattr(forms, "_try", lambda _: None)
+    assert forms.why_not(device) is None
+
+
 @pytest.mark.parametrize("capability", [80, 90])
 def test_what_is_launched_compiles(capability: int, tmp_path: Path) -> None:
     environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "TRITON_INTERPRET": "0"}
