@@ -82,6 +82,8 @@ def _draw_baselines(figure: go.Figure, study: Study) -> None:
         for one in baselines.networks
         if one.failure is None
     ]
+    if not standing:  # a line at 0 would say that they are worthless
+        return
     figure.add_hline(
         hypervolume(standing, study.record.reference),
         line={"color": VERMILLION, "width": 1.5, "dash": "dash"},

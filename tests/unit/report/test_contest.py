@@ -11,8 +11,9 @@ from mbnas.analysis.trainings import Done
 from mbnas.report import front_figure
 from mbnas.report.captions import front_caption
 from mbnas.report.contests import Contests
-from mbnas.report.figures import contest
+from mbnas.report.figures import contest, hypervolume
 from mbnas.report.figures.front import Axes
+from mbnas.report.figures.hypervolume import hypervolume_figure
 from mbnas.search import Study
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
 from mbnas.training.trainer import Assignment
@@ -49,3 +50,13 @@ def test_crosses_are_named_where_some_are_drawn(
     marks = [trace.meta for trace in front_figure(mixed, axes).data]
     assert ("baselines" in marks) == drawn
     assert ("Crosses are baselines" in front_caption(mixed, axes)) == drawn
+
+
+@pytest.mark.parametrize("failure", [None, "NonFiniteLossError: the loss is nan"])
+def test_the_baselines_area_is_drawn_if_any_of_them_stands(
+    mixed: Study, monkeypatch: pytest.MonkeyPatch, failure: str | None
+) -> None:
+    found = Contests(Baselines((contested(failure),), None, None, None), None)
+    monkeypatch.setattr(hypervolume, "contests", lambda _: found)
+    lines = hypervolume_figure(mixed).layout.shapes
+    assert len(lines) == (0 if failure else 1)
