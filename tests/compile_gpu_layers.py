@@ -48,13 +48,20 @@ def compile_only(kernel: Any, grid: Any) -> Callable[..., None]:
 def main(capability: int) -> None:
     driver.set_active(AbsentGpu(capability))
     JITFunction.__getitem__ = compile_only
-    layers: list[nn.Module] = [NormActivation(nn.BatchNorm2d(24), kind) for kind in ACTIVATIONS]
-    for kernel, stride in ((3, 1), (3, 2), (5, 1), (7, 2)):
-        convolution = nn.Conv2d(24, 24, kernel, stride, kernel // 2, groups=24, bias=False)
-        layers.append(Depthwise(convolution))
-    for layer in layers:
+    layers: list[tuple[int, nn.Module]] = [
+        (width, NormActivation(nn.BatchNorm2d(width), activation))
+        for width, activation in (
+            (8, "relu6"),
+            (64, "relu6"),
+            *((24, kind) for kind in ACTIVATIONS),
+        )
+    ]
+    for width, kernel, stride in ((8, 3, 1), (64, 3, 1), (24, 3, 2), (24, 5, 1), (24, 9, 2)):
+        convolution = nn.Conv2d(width, width, kernel, stride, kernel // 2, groups=width, bias=False)
+        layers.append((width, Depthwise(convolution)))
+    for width, layer in layers:
         for kind in (torch.float32, torch.bfloat16):
-            x = torch.ones(2, 24, 8, 8, dtype=kind, requires_grad=True)
+            x = torch.ones(2, width, 8, 8, dtype=kind, requires_grad=True)
             layer(x).sum().backward()
 
 

@@ -17,10 +17,11 @@ from mbnas.training.recipe import Precision
 NO_MEMORY = (
     "DefaultCPUAllocator",
     "CUDA error: out of memory",
+    "Triton Error [CUDA]: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
-"""What names a lack of memory in those of torch's errors that have no type of their own."""
+"""What names a lack of memory in errors of torch and Triton that have no type of their own."""
 
 
 _TURN = threading.Lock()

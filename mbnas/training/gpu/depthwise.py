@@ -17,15 +17,17 @@ from mbnas.training.gpu import depthwise_kernels as kernels
 from mbnas.training.gpu.tiles import WIDTH_STEP, Tiling, processors
 
 PROGRAMS_A_PROCESSOR = 8
-OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}
+LARGEST_KERNEL = 9
+"""Beyond it a program runs out of registers."""
+OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}  # said, for Triton 3.9 warns where it is not
 
 
 class Depthwise(nn.Module):
     """A depthwise convolution.
 
     Args:
-        convolution: Whose weights these are: k×k, k odd, padded by k // 2, with neither bias nor
-            dilation; `fits` says of which widths.
+        convolution: Whose weights these are: k×k, k odd and at most `LARGEST_KERNEL`, padded by
+            k // 2, with neither bias nor dilation; `fits` says of which widths.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -34,6 +36,9 @@ class Depthwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The map (N, C, H/stride, W/stride)."""
+        kind = x.device.type
+        if torch.is_autocast_enabled(kind):
+            x = x.to(torch.get_autocast_dtype(kind))
         result: Tensor = _Depthwise.apply(x, self.convolution.weight, self.convolution.stride[0])
         return result
 

@@ -1,8 +1,8 @@
 """A network computed by fewer and larger kernels of a GPU, with the same weights.
 
 A small network's step is hundreds of short kernels, most of them moving maps through memory. Batch
-norm and activation become one layer; depthwise convolutions need no preparation; kernels and
-matrices are cast to autocast's type all at once, and their gradients back.
+norm and activation become one layer; depthwise convolutions need no preparation; kernels, matrices
+and their biases are cast to autocast's type all at once, and their gradients back.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class GpuForm:
 def _layers(network: Network) -> dict[int, nn.Module]:
     """The layers that others compute, by the number of their node."""
     # Only where there is a GPU: they import Triton.
-    from mbnas.training.gpu.depthwise import Depthwise
+    from mbnas.training.gpu.depthwise import LARGEST_KERNEL, Depthwise
     from mbnas.training.gpu.norm import NormActivation
 
     found: dict[int, nn.Module] = {}
@@ -115,7 +115,9 @@ def _layers(network: Network) -> dict[int, nn.Module]:
                 if activation:
                     found[at + 1] = nn.Identity()
             case ops.Conv(in_channels=channels, bias=False) as op if (
-                op.groups == channels == op.out_channels and fits(channels)
+                op.groups == channels == op.out_channels
+                and op.kernel <= LARGEST_KERNEL
+                and fits(channels)
             ):
                 found[at] = Depthwise(layer)
             case ops.AveragePool(kernel=kernel):

@@ -18,7 +18,7 @@ VALUES = 4096
 PROGRAMS_A_PROCESSOR = 2
 PARTS = 128
 """Whose sums are added up at once."""
-OPTIONS = {"num_warps": 8, "enable_fp_fusion": True}
+OPTIONS = {"num_warps": 8, "enable_fp_fusion": True}  # said, for Triton 3.9 warns where it is not
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,

@@ -15,9 +15,13 @@ import triton.language as tl
 @triton.jit
 def _activated(z, ACTIVATION: tl.constexpr):
     if ACTIVATION == "relu":
-        z = tl.maximum(z, 0.0)
+        z = tl.maximum(z, 0.0, propagate_nan=tl.PropagateNan.ALL)
     elif ACTIVATION == "relu6":
-        z = tl.minimum(tl.maximum(z, 0.0), 6.0)
+        z = tl.minimum(
+            tl.maximum(z, 0.0, propagate_nan=tl.PropagateNan.ALL),
+            6.0,
+            propagate_nan=tl.PropagateNan.ALL,
+        )
     elif ACTIVATION == "hardswish":
         z = z * tl.minimum(tl.maximum(z + 3.0, 0.0), 6.0) / 6.0
     elif ACTIVATION == "silu":
@@ -110,7 +114,7 @@ def statistics(
     )
     if last:
         shift = first / rows
-        variance = tl.maximum(second / rows - shift * shift, 0.0)
+        variance = tl.maximum(second / rows - shift * shift, 0.0, propagate_nan=tl.PropagateNan.ALL)
         middle = origin + shift
         tl.store(mean + channel, middle, there)
         tl.store(deviation + channel, tl.rsqrt(variance + eps), there)
