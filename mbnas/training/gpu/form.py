@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from subprocess import SubprocessError
 from typing import Any
 
 import torch
@@ -45,21 +46,28 @@ def why_not(device: torch.device) -> str | None:
         RuntimeError: the GPU's memory is full, which says nothing of them.
     """
     try:
+        from triton import TritonError
+    except ImportError as error:
+        return _said(error)
+    try:
         with torch.enable_grad(), torch.cuda.device(device):
             _try(device)
-    except Exception as error:  # Triton's, its compiler's, the driver's
+    # A C compiler or a folder that is not there, a GPU that is too old, the driver; what is wrong
+    # with the layers themselves is not caught.
+    except (TritonError, OSError, RuntimeError, SubprocessError) as error:
         if lacks_memory(error):
             raise
-        return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        return _said(error)
     return None
 
 
-def _try(device: torch.device) -> None:
-    """One small map through each layer, forwards and backwards.
+def _said(error: Exception) -> str:
+    first, *_ = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {first}"
 
-    Raises:
-        Exception: whatever does not work.
-    """
+
+def _try(device: torch.device) -> None:
+    """One small map through each layer, forwards and backwards."""
     from mbnas.training.gpu.depthwise import Depthwise
     from mbnas.training.gpu.norm import NormActivation
 

@@ -45,6 +45,25 @@ def _slope(z, ACTIVATION: tl.constexpr):
 
 
 @triton.jit
+def _share(rows, rows_each, width, CHANNELS: tl.constexpr):
+    """The rows and channels of this program, and which of the channels are there."""
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    begin = tl.program_id(0) * rows_each
+    return begin, tl.minimum(begin + rows_each, rows), channel, channel < width
+
+
+@triton.jit
+def _of_channels(mean, deviation, weight, bias, channel, there):
+    """What is known of each channel."""
+    return (
+        tl.load(mean + channel, there, 0.0),
+        tl.load(deviation + channel, there, 0.0),
+        tl.load(weight + channel, there, 0.0),
+        tl.load(bias + channel, there, 0.0),
+    )
+
+
+@triton.jit
 def _tile(start, end, channel, width, ROWS: tl.constexpr):
     """Where a tile lies in the matrix, and which of it is there."""
     row = start + tl.arange(0, ROWS)
@@ -95,10 +114,7 @@ def statistics(
 ):
     """Mean and 1 / standard deviation of each channel, and their running averages."""
     width = eighths * 8
-    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
-    there = channel < width
-    begin = tl.program_id(0) * rows_each
-    end = tl.minimum(begin + rows_each, rows)
+    begin, end, channel, there = _share(rows, rows_each, width, CHANNELS)
     # Sums of squares far from 0 lose their digits: told from the first row they are near it.
     origin = tl.load(x + channel, there, 0.0).to(tl.float32)
     total = tl.zeros((ROWS, CHANNELS), tl.float32)
@@ -142,10 +158,7 @@ def activated(
 ):
     """The map normalised, scaled and activated."""
     width = eighths * 8
-    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
-    there = channel < width
-    begin = tl.program_id(0) * rows_each
-    end = tl.minimum(begin + rows_each, rows)
+    begin, end, channel, there = _share(rows, rows_each, width, CHANNELS)
     scale = tl.load(weight + channel, there, 0.0) * tl.load(deviation + channel, there, 0.0)
     shift = tl.load(bias + channel, there, 0.0) - tl.load(mean + channel, there, 0.0) * scale
     for start in range(begin, end, ROWS):
@@ -185,14 +198,10 @@ def gradient_sums(
 ):
     """The gradients of weight and bias."""
     width = eighths * 8
-    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
-    there = channel < width
-    begin = tl.program_id(0) * rows_each
-    end = tl.minimum(begin + rows_each, rows)
-    middle = tl.load(mean + channel, there, 0.0)
-    per_deviation = tl.load(deviation + channel, there, 0.0)
-    scale = tl.load(weight + channel, there, 0.0)
-    shift = tl.load(bias + channel, there, 0.0)
+    begin, end, channel, there = _share(rows, rows_each, width, CHANNELS)
+    middle, per_deviation, scale, shift = _of_channels(
+        mean, deviation, weight, bias, channel, there
+    )
     first = tl.zeros((ROWS, CHANNELS), tl.float32)
     second = tl.zeros((ROWS, CHANNELS), tl.float32)
     for start in range(begin, end, ROWS):
@@ -230,14 +239,10 @@ def gradient(
 ):
     """The gradient of the map."""
     width = eighths * 8
-    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
-    there = channel < width
-    begin = tl.program_id(0) * rows_each
-    end = tl.minimum(begin + rows_each, rows)
-    middle = tl.load(mean + channel, there, 0.0)
-    per_deviation = tl.load(deviation + channel, there, 0.0)
-    scale = tl.load(weight + channel, there, 0.0)
-    shift = tl.load(bias + channel, there, 0.0)
+    begin, end, channel, there = _share(rows, rows_each, width, CHANNELS)
+    middle, per_deviation, scale, shift = _of_channels(
+        mean, deviation, weight, bias, channel, there
+    )
     along = tl.load(dweight + channel, there, 0.0) / rows
     level = tl.load(dbias + channel, there, 0.0) / rows
     for start in range(begin, end, ROWS):

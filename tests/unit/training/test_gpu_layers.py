@@ -262,6 +262,16 @@ def test_where_triton_fails_torch_computes(monkeypatch: pytest.MonkeyPatch) -> N
         assert quickest_form(network, torch.device("cuda", 99)) is network
 
 
+def test_a_fault_of_the_layers_is_not_taken_for_tritons(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(_: torch.device) -> None:
+        raise KeyError("Keyword argument PARTS was specified but unrecognised")
+
+    monkeypatch.setattr(torch.cuda, "device", lambda _: torch.enable_grad())
+    monkeypatch.setattr(forms, "_try", wrong)
+    with pytest.raises(KeyError, match="PARTS"):
+        forms.why_not(torch.device("cuda", 96))
+
+
 @pytest.mark.parametrize(
     ("error", "index"),
     [
