@@ -16,7 +16,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 _LINUX = platform.system() == "Linux"  # elsewhere a thread cannot be held on a core
+_DEVICES = Path("/sys/devices")
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
+ALIKE = 0.9
+"""Share of the greatest capacity from which on a core is one of the fast ones: firmware gives cores
+of one kind capacities that differ by some per cent."""
 SEATS = max(8, os.cpu_count() or 1)
 """Trainings on this machine's cores at once; more would only slow each other down."""
 PATIENCE_SECONDS = 2.0
@@ -32,16 +36,36 @@ def usable_cores() -> list[int]:
 def core_groups(threads: int) -> list[list[int]]:
     """The usable cores in groups of as many as a network has threads; at least one group.
 
+    Where some are faster by their make, these alone, or a latency would hang on where a thread
+    lands. If a network has more threads than these are, the others follow, the fastest first.
     The hyperthreads of one core come last: two of them are not two cores.
     """
     cores = usable_cores()[::-1]  # the first core gets most of a system's own work
     cores.sort(key=_hyperthread)
+    capacity = _capacities()
+    own = {core: capacity.get(core, 0) for core in cores}
+    fast = [core for core in cores if own[core] >= ALIKE * max(own.values())]
+    cores = fast if len(fast) >= threads else sorted(cores, key=lambda core: -own[core])
     groups = [cores[at : at + threads] for at in range(0, len(cores) - threads + 1, threads)]
     return groups or [cores]
 
 
+def kind_of_cores(threads: int) -> str | None:
+    """Which of the machine's cores a network is timed on: `fast cores`, `slow cores`, or both.
+
+    None where all are alike, or the system does not tell.
+    """
+    capacity = _capacities()
+    least = ALIKE * max(capacity.values(), default=0)
+    if all(one >= least for one in capacity.values()):
+        return None
+    group = core_groups(threads)[0]
+    kinds = {"fast" if capacity.get(core, 0) >= least else "slow" for core in group}
+    return f"{' and '.join(sorted(kinds))} cores"
+
+
 def reserved_cores(threads: int) -> list[int]:
-    """Cores to leave to measuring beside a training that needs few: a quarter of them.
+    """Cores to leave to measuring beside a training that needs few: a quarter of those to time on.
 
     None where they would be all, or where threads cannot be held.
     """
@@ -158,12 +182,34 @@ def _hyperthread(core: int) -> int:
 
 def _siblings(core: int) -> list[int]:
     """The hyperthreads of a core, itself included."""
+    return _listed(Path(_TOPOLOGY.format(core=core))) or [core]
+
+
+def _capacities() -> dict[int, int]:
+    """How much each core can do by its make, against the others; nothing if that is not told.
+
+    Not from the greatest frequencies: some processors boost their best cores further than others
+    of the same make, and some drivers overstate by how much.
+    """
+    # Intel's hybrid processors have one device for the events of each kind of core.
+    fast = _listed(_DEVICES / "cpu_core/cpus")
+    if fast:
+        return {**dict.fromkeys(_listed(_DEVICES / "cpu_atom/cpus"), 0), **dict.fromkeys(fast, 1)}
+    capacities = {}
+    for file in (_DEVICES / "system/cpu").glob("cpu[0-9]*/cpu_capacity"):  # ARM
+        with contextlib.suppress(OSError):  # Android may forbid it
+            capacities[int(file.parent.name.removeprefix("cpu"))] = int(file.read_text())
+    return capacities
+
+
+def _listed(file: Path) -> list[int]:
+    """The cores in a file of the system, such as `0-3,8`; none where it cannot be read."""
     try:
-        text = Path(_TOPOLOGY.format(core=core)).read_text()
+        text = file.read_text().strip()
     except OSError:
-        return [core]
-    siblings: list[int] = []
-    for part in text.strip().split(","):
+        return []
+    cores: list[int] = []
+    for part in text.split(",") if text else []:
         first, _, last = part.partition("-")
-        siblings += range(int(first), int(last or first) + 1)
-    return siblings
+        cores += range(int(first), int(last or first) + 1)
+    return cores

@@ -9,13 +9,15 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from mbnas.measure.cores import kind_of_cores
+
 
 @dataclass(frozen=True, slots=True)
 class Host:
     """What a latency depends on beside the network.
 
     Attributes:
-        cpu: The processor's name.
+        cpu: The processor's name; where its cores differ in speed, also which are timed on.
         cores: Cores of the machine, whether this process may use them or not.
         threads: Threads that a measured network uses.
         onnxruntime: Version of ONNX Runtime.
@@ -39,8 +41,9 @@ class Host:
 
 def this_host(threads: int = 1) -> Host:
     """The machine on which this runs."""
+    kind = kind_of_cores(threads)
     return Host(
-        cpu=_cpu_name(),
+        cpu=_cpu_name() if kind is None else f"{_cpu_name()} ({kind})",
         cores=os.cpu_count() or 1,
         threads=threads,
         onnxruntime=version("onnxruntime"),

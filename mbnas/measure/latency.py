@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from mbnas.measure.onnx_file import to_onnx
 from mbnas.measure.profile import OperatorTime, profile
 from mbnas.measure.timing import Burst, Timer, Timing, reference_file
 from mbnas.network import Architecture
+from mbnas.network.checks import Check, number, shown, whole
 
 SECONDS = 0.8
 MOST_THREADS = 1024
@@ -119,7 +120,7 @@ class OrtLatencyMeter:
         on_wait: Called when trainings or other measurements keep it waiting for two seconds.
 
     Raises:
-        MeasureError: fewer than one thread or too many, or no time.
+        MeasureError: no number of threads or too many, or no time.
     """
 
     def __init__(
@@ -128,17 +129,9 @@ class OrtLatencyMeter:
         seconds: float = SECONDS,
         on_wait: Callable[[], None] = lambda: None,
     ) -> None:
-        if not 1 <= threads <= MOST_THREADS:
-            raise MeasureError(
-                f"threads = {threads}: a timed network needs at least 1, and at most {MOST_THREADS}"
-            )
-        if not 0 < seconds <= MOST_SECONDS:
-            raise MeasureError(
-                f"seconds = {seconds:g}: must be above 0, and at most {MOST_SECONDS}"
-            )
-        self._threads = threads
-        self.seconds = seconds
-        self._host = this_host(threads).fingerprint
+        self._threads: int = _checked("threads", whole(1, MOST_THREADS), threads)
+        self.seconds: float = _checked("seconds", number(0, MOST_SECONDS, above=True), seconds)
+        self._host = this_host(self._threads).fingerprint
         self.on_wait = on_wait
         self._cores = CoreLock(on_wait=self._waits)
         self._reference_ms: float | None = None
@@ -172,7 +165,7 @@ class OrtLatencyMeter:
         with self._cores.alone():
             timer = self._ready_timer()
             timings = timer.time(files, self.seconds, enough)
-        self._learn(timer, timings[-1].lately)
+        self._learn(timer, timer.reference_bursts)
         return [self._latency(timing, timer) for timing in timings]
 
     def profile(
@@ -229,3 +222,11 @@ class OrtLatencyMeter:
             pinned=timer.pinned,
             host=self._host,
         )
+
+
+def _checked(name: str, check: Check, value: object) -> Any:
+    """A setting of the meter as its check gives it back."""
+    try:
+        return check(value)
+    except ValueError as error:
+        raise MeasureError(f"{name} = {shown(value)}: {error}") from None

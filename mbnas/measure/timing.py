@@ -43,6 +43,8 @@ SESSIONS = 3
 BURSTS_A_SESSION = 3
 REFERENCE_BURSTS = 60
 """Latest bursts of the reference network that speak for now."""
+LATELY_SECONDS = 600.0
+"""Age from which they no longer do: networks may be trained for hours between two timings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Timing:
     Attributes:
         bursts: Of the file.
         alongside: Of the reference network, in turns with the file's.
-        lately: Its latest ones, those of earlier timings included.
+        lately: Its latest ones, those of timings in the last ten minutes included.
     """
 
     bursts: tuple[Burst, ...]
@@ -112,7 +114,12 @@ class Timer:
             hold(self._groups[0])
             self.pace = Pace(threads, self.cpu_ns, pace_ms)
             self._reference = _Runner(reference_file(), self)
-        self._lately: deque[Burst] = deque(maxlen=REFERENCE_BURSTS)
+        self._latest: deque[tuple[float, Burst]] = deque(maxlen=REFERENCE_BURSTS)
+
+    @property
+    def reference_bursts(self) -> tuple[Burst, ...]:
+        """The reference network's latest, however old: they tell what the machine can do."""
+        return tuple(burst for _, burst in self._latest)
 
     def time(
         self,
@@ -147,6 +154,7 @@ class Timer:
                     runner.bursts.append(runner.turn())
                 if rounds % 2 == 0:
                     alongside.append(self._reference.turn())
+                    self._latest.append((time.perf_counter(), alongside[-1]))
                 rounds += 1
                 now = time.perf_counter()
                 waiting = [
@@ -155,8 +163,8 @@ class Timer:
                     if len(runner.bursts) < MIN_BURSTS
                     or not (now >= last or enough(runner.bursts, now >= deadline))
                 ]
-        self._lately.extend(alongside)
-        lately = tuple(self._lately)
+        since = min(start, time.perf_counter() - LATELY_SECONDS)
+        lately = tuple(burst for at, burst in self._latest if at >= since)
         return [Timing(tuple(one.bursts), tuple(alongside), lately) for one in runners]
 
     def watch(self, run: Callable[[], object], runs: int, seconds: float) -> list[bool]:

@@ -18,6 +18,36 @@ from mbnas.network.widths import WidthRule
 SCHEMA = 1
 
 
+def _made(kind: type) -> checks.Check:
+    """One of the parts of an architecture."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, kind):
+            raise ValueError(f"must be a {_example(kind)}")
+        return value
+
+    return check
+
+
+def _stages(value: Any) -> tuple[Stage, ...]:
+    """At least one stage, in whatever holds them in order."""
+    try:
+        stages = tuple(value)
+    except TypeError:
+        raise ValueError("must be a list of stages, such as [Stage(width=24)]") from None
+    if not stages:
+        raise ValueError("must hold at least one stage")
+    for at, stage in enumerate(stages, start=1):
+        if not isinstance(stage, Stage):
+            raise ValueError(f"stage {at} must be a {_example(Stage)}")
+    return stages
+
+
+def _example(kind: type) -> str:
+    name = kind.__name__
+    return f"{name}, such as {name}(width=24); Architecture.from_dict reads tables"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
     """One network. Equal networks spelled differently are unequal objects with the same `id`.
@@ -34,9 +64,9 @@ class Architecture:
     """
 
     resolution: int = field(metadata={"check": checks.whole()})
-    stem: Stem = field(default_factory=Stem)
-    stages: tuple[Stage, ...]
-    head: Head = field(default_factory=Head)
+    stem: Stem = field(default_factory=Stem, metadata={"check": _made(Stem)})
+    stages: tuple[Stage, ...] = field(metadata={"check": _stages})
+    head: Head = field(default_factory=Head, metadata={"check": _made(Head)})
     width_multiplier: float = field(
         default=1.0, metadata={"check": checks.number(0, 1000, above=True)}
     )
@@ -46,9 +76,6 @@ class Architecture:
 
     def __post_init__(self) -> None:
         checks.check_fields(self)
-        object.__setattr__(self, "stages", tuple(self.stages))
-        if not self.stages:
-            raise SpaceError("architecture.stages = []: must hold at least one stage")
         # A network that cannot be is refused here, not when it is trained.
         check_maps(self.resolution, self.stem, self.stages)
 
@@ -56,10 +83,10 @@ class Architecture:
         """The graph of primitives for `classes` logits and images (channels, R, R).
 
         Raises:
-            SpaceError: no number of classes.
+            SpaceError: no number of classes, or of channels.
         """
-        if classes < 1:
-            raise SpaceError(f"classes = {classes}: must be at least 1")
+        classes = checks.passed(checks.whole(), classes, "classes")
+        channels = checks.passed(checks.whole(), channels, "channels")
         return _lowered(self, channels).with_classes(classes)
 
     @property

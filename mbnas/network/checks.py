@@ -11,7 +11,9 @@ import difflib
 import functools
 import json
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 from mbnas.errors import SpaceError
@@ -23,11 +25,12 @@ def whole(least: int = 1, most: int = 1_000_000) -> Check:
     """A whole number in [least, most]; the upper bound keeps arithmetic on it finite."""
 
     def check(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        result = _plain_whole(value)
+        if result is None or result < least:
             raise ValueError(f"must be a whole number of at least {least}")
-        if value > most:
+        if result > most:
             raise ValueError(f"must be a whole number of at most {most}")
-        return value
+        return result
 
     return check
 
@@ -36,13 +39,14 @@ def odd(most: int = 999) -> Check:
     """An odd whole number: kernels are centred."""
 
     def check(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        result = _plain_whole(value)
+        if result is None or result < 1:
             raise ValueError("must be an odd whole number, such as 3 or 5")
-        if value > most:
+        if result > most:
             raise ValueError(f"must be an odd whole number of at most {most}")
-        if value % 2 == 0:
-            raise ValueError(f"must be odd, such as {max(1, value - 1)} or {value + 1}")
-        return value
+        if result % 2 == 0:
+            raise ValueError(f"must be odd, such as {max(1, result - 1)} or {result + 1}")
+        return result
 
     return check
 
@@ -53,7 +57,7 @@ def number(least: float, most: float = math.inf, *, above: bool = False) -> Chec
     words = f"must be a number {low}" + ("" if math.isinf(most) else f" and at most {most:g}")
 
     def check(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise ValueError(words)
         try:
             result = float(value) + 0.0  # −0.0 becomes 0.0: two spellings of one number
@@ -64,6 +68,16 @@ def number(least: float, most: float = math.inf, *, above: bool = False) -> Chec
         return result
 
     return check
+
+
+def _plain_whole(value: object) -> int | None:
+    """A whole number of whatever kind, numpy's too, as an `int`; None for all else, and flags."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def boolean() -> Check:
@@ -108,8 +122,17 @@ def checked(kind: type, name: str, value: object, place: str) -> Any:
     Raises:
         SpaceError: the value is not one that the field may hold; the text begins with `place`.
     """
+    return passed(_checks(kind)[name], value, place)
+
+
+def passed(check: Check, value: object, place: str) -> Any:
+    """A value as its check gives it back.
+
+    Raises:
+        SpaceError: it does not pass; the text begins with `place`.
+    """
     try:
-        return _checks(kind)[name](value)
+        return check(value)
     except ValueError as error:
         raise SpaceError(f"{place} = {shown(value)}: {error}") from None
 
@@ -122,12 +145,8 @@ def check_fields(record: Any) -> None:
     """
     kind: type = type(record)
     for name, check in _checks(kind).items():
-        value = getattr(record, name)
-        try:
-            object.__setattr__(record, name, check(value))
-        except ValueError as error:
-            place = f"{kind.__name__.lower()}.{name}"
-            raise SpaceError(f"{place} = {shown(value)}: {error}") from None
+        place = f"{kind.__name__.lower()}.{name}"
+        object.__setattr__(record, name, passed(check, getattr(record, name), place))
 
 
 @functools.cache

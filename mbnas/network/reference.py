@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mbnas.errors import SpaceError
 from mbnas.network.architecture import Architecture
-from mbnas.network.checks import nearest
+from mbnas.network.checks import checked, nearest
 from mbnas.network.fields import Head, Stage, Stem
 
 
@@ -134,7 +134,7 @@ def reference(
         small: Drop strides from the front until the last map is at least 4×4.
 
     Raises:
-        SpaceError: no such network.
+        SpaceError: no such network, or a resolution or multiplier that it cannot have.
     """
     if name not in REFERENCES:
         hint = nearest(name, REFERENCES) or f"; known: {', '.join(REFERENCES)}"
@@ -149,7 +149,12 @@ def reference(
 def for_small_images(
     architecture: Architecture, resolution: int, smallest_map: int = 4
 ) -> Architecture:
-    """Strides set to 1 from the front until the last map is at least `smallest_map` wide."""
+    """Strides set to 1 from the front until the last map is at least `smallest_map` wide.
+
+    Raises:
+        SpaceError: no resolution.
+    """
+    resolution = checked(Architecture, "resolution", resolution, "architecture.resolution")
     strides = [architecture.stem.stride, *(stage.stride for stage in architecture.stages)]
     for at in range(len(strides)):
         if _last_map(resolution, strides) >= smallest_map:

@@ -6,6 +6,7 @@ import json
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mbnas.errors import SpaceError
@@ -270,6 +271,65 @@ def test_the_same_faults_from_python() -> None:
         Head(width=-1)
     with pytest.raises(SpaceError, match=r"^fusion\.type = 3: must be one of none, concat, "):
         Fusion(type=3)  # type: ignore[arg-type]
+
+
+PARTS: dict[str, tuple[dict[str, Any], str]] = {
+    "a table for the stem": (
+        {"stem": {"width": 8}},
+        "architecture.stem = { width = 8 }: must be a Stem, such as Stem(width=24);"
+        " Architecture.from_dict reads tables",
+    ),
+    "a number for the head": (
+        {"head": 3},
+        "architecture.head = 3: must be a Head, such as Head(width=24);"
+        " Architecture.from_dict reads tables",
+    ),
+    "a table for a stage": (
+        {"stages": [{"width": 8}]},
+        "architecture.stages = [{ width = 8 }]: stage 1 must be a Stage, such as Stage(width=24);"
+        " Architecture.from_dict reads tables",
+    ),
+    "a stage for stages": ({"stages": Stage()}, "architecture.stages = Stage("),
+    "a number for stages": (
+        {"stages": 3},
+        "architecture.stages = 3: must be a list of stages, such as [Stage(width=24)]",
+    ),
+    "no stages": ({"stages": ()}, "architecture.stages = []: must hold at least one stage"),
+}
+
+
+@pytest.mark.parametrize(("given", "text"), PARTS.values(), ids=PARTS.keys())
+def test_parts_of_another_type_are_told_in_one_line(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(SpaceError) as caught:
+        Architecture(**{"resolution": 32, "stages": (Stage(),), **given})
+    assert str(caught.value).startswith(text)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["10", 10.0, 0, True, None], ids=repr)
+@pytest.mark.parametrize("name", ["classes", "channels"])
+def test_what_is_no_number_of_classes_or_channels(name: str, wrong: Any) -> None:
+    with pytest.raises(SpaceError, match=rf"^{name} = .+: must be a whole number of at least 1$"):
+        VARIED.lower(**{name: wrong})
+
+
+def test_numbers_of_numpy_are_those_of_python() -> None:
+    three: Any = np.int64(3)
+    quarter: Any = np.float32(0.25)
+    stage = Stage(width=8 * three, kernel=three, expansion=three, se_ratio=quarter)
+    given = Architecture(resolution=three + 29, stages=(stage,), width_multiplier=6 * quarter)
+    plain = Architecture(
+        resolution=32,
+        stages=(Stage(width=24, kernel=3, expansion=3, se_ratio=0.25),),
+        width_multiplier=1.5,
+    )
+    assert given.to_json() == plain.to_json()
+    assert given.id == plain.id
+    assert repr(given) == repr(plain)
+    assert given.lower(three, three).digest() == plain.lower(3, 3).digest()
+    flag: Any = np.True_
+    with pytest.raises(SpaceError, match=r"^stage\.width = True: must be a whole number"):
+        Stage(width=flag)
 
 
 def test_two_nodes_of_one_name_are_a_fault_of_a_block() -> None:

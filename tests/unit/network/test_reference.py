@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -125,6 +126,13 @@ def test_unknown_network() -> None:
         reference("mobilenet_v3")
     with pytest.raises(SpaceError, match=r"known: mobilenet_v1, .*efficientnet_v2_s"):
         reference("zzz")
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_a_resolution_that_is_none(small: bool) -> None:
+    wrong: Any = "32"
+    with pytest.raises(SpaceError, match=r'^architecture\.resolution = "32": must be a whole'):
+        reference("mobilenet_v2", wrong, small=small)
 
 
 def test_too_many_strides_for_the_image_are_refused() -> None:
