@@ -212,6 +212,8 @@ def _front(snapshot: Snapshot) -> Table:
 
 
 def _used_up(repeats: int) -> str:
+    if not repeats:
+        return "every network of the space is known: the search ends"
     return f"no new network to be found (the last {repeats} proposals were known): the search ends"
 
 

@@ -24,6 +24,7 @@ from mbnas.engine.make import (
 )
 from mbnas.engine.packed import PackedEngine
 from mbnas.engine.work import TRIAL_FAILURES
+from mbnas.engine.worker import check_not_in_worker
 from mbnas.engine.workers import WorkersEngine
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Trained",
     "WorkersEngine",
     "check_engine",
+    "check_not_in_worker",
     "make_engine",
     "make_trainer",
     "settled_engine",

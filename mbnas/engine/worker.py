@@ -20,11 +20,14 @@ from mbnas.engine.jobs import LOG_LINES, Job, Outcome
 from mbnas.engine.places import Place
 from mbnas.engine.sharing import SharedCopy
 from mbnas.engine.work import evaluate, failed, sendable
+from mbnas.errors import StudyError
 from mbnas.measure.cores import keep_to
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Epoch, OutOfMemoryError, Trainer
 
+MAIN_GUARD = "a script keeps what it runs under: if __name__ == '__main__'"
+"""What a script that has workers started, which read it as a module first, must do."""
 _ENDING_SECONDS = 5.0
 _LOG_BYTES = 16_000
 
@@ -58,9 +61,13 @@ class Worker:
         tools: The trainer and the meter, for every worker of this machine.
         classes: Number of classes of the data.
         log: A file for what it prints.
+
+    Attributes:
+        begun: Whether it has ever begun a job.
     """
 
     def __init__(self, place: Place, tools: SharedCopy, classes: int, log: Path) -> None:
+        self.begun = False
         self._log = log
         # Not forked: a process that has threads, as every one with torch has, must not be.
         context = multiprocessing.get_context("spawn")
@@ -95,6 +102,17 @@ class Worker:
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-LOG_LINES:])
+
+
+def check_not_in_worker() -> None:
+    """Refuses what a script does while a worker only reads it.
+
+    Raises:
+        StudyError: it would begin again in there.
+    """
+    # Of Python's own check against processes without end, which comes later.
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise StudyError(f"a worker came upon the search that it is to serve: {MAIN_GUARD}")
 
 
 def _ended(code: int | None) -> str:

@@ -16,7 +16,8 @@ from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
 from mbnas.engine.places import Place, places
 from mbnas.engine.room import USABLE, WHOLE, fits
 from mbnas.engine.sharing import SharedCopy
-from mbnas.engine.worker import Begins, Broken, Said, Waits, Worker
+from mbnas.engine.worker import MAIN_GUARD, Begins, Broken, Said, Waits, Worker
+from mbnas.errors import StudyError
 from mbnas.measure.cores import keep_to, usable_cores
 from mbnas.measure.latency import LatencyMeter
 from mbnas.training.trainer import Epoch, Trainer
@@ -204,7 +205,10 @@ class WorkersEngine:
                 _clear(busy[pipe])
                 return LaidDown(trial)
             case Begins():
-                busy[pipe].began = time.monotonic()
+                seat = busy[pipe]
+                seat.began = time.monotonic()
+                assert seat.worker is not None
+                seat.worker.begun = True
                 return None
             case Waits():
                 if len(busy) == 1:  # else one's own trainings and measurements take turns
@@ -225,12 +229,19 @@ class WorkersEngine:
         return outcome
 
     def _lost(self, seat: _Seat) -> Outcome | None:
-        """Its worker died: another one does the job, or no third one."""
+        """Its worker died: another one does the job, or no third one.
+
+        Raises:
+            StudyError: the second one did not even begin.
+        """
         assert seat.task is not None
         assert seat.worker is not None
         task, seconds = seat.task, time.monotonic() - seat.began
-        how, log = seat.worker.obituary()
+        (how, log), begun = seat.worker.obituary(), seat.worker.begun
         _clear(seat)
+        if task.lost and not begun:
+            said = f"engine workers: none could begin: {how}; {MAIN_GUARD}"
+            raise StudyError(said) from None
         if task.lost:
             return Failed(
                 task.job.trial, "lost worker", f"{how}, for the second time", seconds, log

@@ -19,6 +19,21 @@ _FAULTS = (
         "give the URL with its password in MBNAS_STORAGE",
     ),
     (
+        r"permission denied|command denied",
+        "lets this user make no tables",
+        "grant it CREATE on the database's schema, then the same command goes on",
+    ),
+    (
+        r"too many clients|Too many connections|connection slots",
+        "has no connection left",
+        "end others or let the server have more, then the same command goes on",
+    ),
+    (
+        r"disk I/O error",
+        "cannot be read or written",
+        "see to its disk, then the same command goes on",
+    ),
+    (
         r"database \S+ does not exist|Unknown database",
         "has no such database",
         "make it, on PostgreSQL with: createdb",
@@ -61,7 +76,7 @@ def told(place: str, error: Exception) -> StudyError:
     for pattern, what, mend in _FAULTS:
         if re.search(pattern, words):
             return StudyError(f"{place}: {what} ({reason}); {mend}")
-    return StudyError(f"{place}: not a study of Optuna's ({reason})")
+    return StudyError(f"{place}: failed ({reason})")
 
 
 def may_pass(error: Exception) -> bool:

@@ -113,7 +113,8 @@ class Driver:
     def _spent(self) -> Spent:
         """What is used up; trials in evaluation count, and what broken off ones were trained."""
         open_ = [one for one in self._in_evaluation() if is_paid(one)]
-        epochs = self.ledger.begun | {one.number: len(one.curve) for one in open_ if one.curve}
+        trained = {one.number: len(one.curve) for one in open_ if one.curve}
+        epochs = self.ledger.begun | self.evaluations.laid_down | trained
         return Spent(
             self.ledger.evaluated + len(open_),
             self.ledger.epochs + sum(epochs.values()),
@@ -155,7 +156,7 @@ class Driver:
         known = self._known(architecture)
         if known is None and self.evaluations.laid_down:
             # Perhaps the same network's first trial, which was waited for.
-            self.evaluations.laid_down.append(asked.number)
+            self.evaluations.laid_down[asked.number] = self.ledger.begun.get(asked.number, 0)
             return
         if known is not None and (
             is_settled(known, self.ledger.record.goals) or not proposal.is_enqueued

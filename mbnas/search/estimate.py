@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from mbnas.measure.latency import LatencyMeter
 from mbnas.network import Architecture, costs
-from mbnas.search.objectives import ARITHMETIC_COSTS, Goals
+from mbnas.search.objectives import ARITHMETIC_COSTS, Goals, Limit
 from mbnas.space import SearchSpace
 from mbnas.training.trainer import Trainer
 
 REFERENCE_SAMPLE = 200
+BEYOND_LARGEST = 1.1
+"""The usual distance of a reference point from the worst values (Ishibuchi et al., 2018)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,41 @@ def reference_cost(
 ) -> float:
     """The limit on the cost, else what all but the costliest twentieth of the space stay under.
 
-    Of sampled networks: the costliest of all would leave most of the area to networks that
-    nobody wants.
+    Of sampled networks that keep to the limits known without running them: the costliest of all
+    would leave most of the area to networks that nobody wants.
     """
-    for limit in goals.limits:
-        if limit.quantity == goals.cost:
-            return limit.most
-    arithmetic = goals.cost in ARITHMETIC_COSTS
-    by = goals.cost if arithmetic else "macs"
+    most = next((one.most for one in goals.limits if one.quantity == goals.cost), None)
+    if most is None:
+        most = _upper_cost(_within(networks, goals.limits, classes), goals.cost, meter, classes)
+    # Of a cost with few values the greatest is that of many networks, which are to count.
+    return BEYOND_LARGEST * most if goals.cost == "resolution" else most
 
-    def cost(architecture: Architecture) -> float:
-        return float(getattr(costs(architecture.lower(classes)), by))
 
-    costly = sorted(networks, key=cost)[round(0.95 * (len(networks) - 1))]
+def _within(
+    networks: Sequence[Architecture], limits: Sequence[Limit], classes: int
+) -> Sequence[Architecture]:
+    """Those that keep to all limits on arithmetic costs; if none does, the nearest to it."""
+    known = [limit for limit in limits if limit.quantity in ARITHMETIC_COSTS]
+
+    def excess(network: Architecture) -> float:
+        return max((_cost(network, one.quantity, classes) / one.most for one in known), default=0)
+
+    return [one for one in networks if excess(one) <= 1] or [min(networks, key=excess)]
+
+
+def _upper_cost(
+    networks: Sequence[Architecture], quantity: str, meter: LatencyMeter, classes: int
+) -> float:
+    """The 95 % quantile of a cost; of one that is measured, by multiply-accumulates."""
+    arithmetic = quantity in ARITHMETIC_COSTS
+    by = quantity if arithmetic else "macs"
+    ordered = sorted(networks, key=lambda one: _cost(one, by, classes))
+    costly = ordered[round(0.95 * (len(ordered) - 1))]
     if arithmetic:
-        return cost(costly)
+        return _cost(costly, quantity, classes)
     (latency,) = meter.measure([costly], classes)
-    return float(getattr(latency, goals.cost))
+    return float(getattr(latency, quantity))
+
+
+def _cost(network: Architecture, quantity: str, classes: int) -> float:
+    return float(getattr(costs(network.lower(classes)), quantity))

@@ -76,7 +76,7 @@ class Evaluations:
             it, whatever else has ended by then; None lets it rest on all that have.
         trial_seconds: Time for the training of one network; None gives it all it needs.
         is_over: Whether trainings are to be laid down at their next rung, for a later search.
-        laid_down: Numbers of the trials that were.
+        laid_down: Numbers of the trials that were, and epochs that they have been trained.
     """
 
     folder: StudyFolder
@@ -89,7 +89,7 @@ class Evaluations:
     batch: int | None = None
     trial_seconds: float | None = None
     is_over: Callable[[], bool] = lambda: False
-    laid_down: list[int] = field(default_factory=list, init=False)
+    laid_down: dict[int, int] = field(default_factory=dict, init=False)
     _open: dict[int, _Open] = field(default_factory=dict)
 
     @property
@@ -189,7 +189,10 @@ class Evaluations:
             stop = self.stopping.before_training(trial, self._before(trial))
         if stop is not None:
             return self._close(_given_up(trial, "untrained", stop))
-        self._begin_training(trial)
+        if self.is_over():
+            self._lay_down(trial)
+        else:
+            self._begin_training(trial)
         return None
 
     def _begin_training(self, trial: Trial) -> None:
@@ -253,8 +256,8 @@ class Evaluations:
 
     def _lay_down(self, trial: Trial) -> None:
         """For a later search, which takes it up before anything else."""
-        del self._open[trial.number]
-        self.laid_down.append(trial.number)
+        asked = self._open.pop(trial.number).asked
+        self.laid_down[trial.number] = len(asked.user_attrs.get(CURVE, []))
 
     def _close(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from mbnas.errors import StudyError
 from mbnas.search.objectives import Goals, Limit
 from mbnas.search.trial import Trial
 
@@ -88,7 +89,13 @@ def hypervolume(values: Iterable[Point], reference: Point) -> float:
 
 
 def knee(members: Sequence[Trial], goals: Goals) -> Trial:
-    """The front's member farthest above the line between its ends, see `knee_point`."""
+    """The front's member farthest above the line between its ends, see `knee_point`.
+
+    Raises:
+        StudyError: there is none.
+    """
+    if not members:
+        raise StudyError("the front is empty: no network within the limits is trained yet")
     return members[knee_point(points(members, goals))]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from optuna.samplers import BaseSampler
 
 from mbnas.data import Dataset
-from mbnas.engine import Engine, EngineName, check_engine
+from mbnas.engine import Engine, EngineName, check_engine, check_not_in_worker
 from mbnas.errors import StudyError
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.measure.predictor import Predictor
@@ -43,6 +43,7 @@ from mbnas.search.study import Study, open_study, read_trials
 from mbnas.space import SearchSpace
 from mbnas.training.images import Normalisation
 from mbnas.training.recipe import Recipe
+from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Trainer
 
 TRIED = 3
@@ -61,8 +62,8 @@ class Search:
         study: The study's folder. One that is there already goes on where it stopped.
         sampler: `known_cost`, which models accuracy alone, `local`, `nsga2`, `tpe`, `gp`, `random`,
             or any sampler object of Optuna's.
-        recipe: How candidates are trained; by default `Recipe.for_images`, by the number and
-            size of the images.
+        recipe: How candidates are trained; by default that of the trainer, where one is handed
+            over that has one, else `Recipe.for_images`, by the number and size of the images.
         seed: Of sampling and training.
         device: Where to train; by default on GPUs where there are any.
         threads: Threads of a measured network.
@@ -128,13 +129,15 @@ class Search:
             raise StudyError(f"seed = {seed}: must be 0 or above")
         self.space = space
         self.data = data
-        self.goals = Goals.of(objectives or [maximize("accuracy"), minimize("latency_ms")], limits)
+        if objectives is None:
+            objectives = [maximize("accuracy"), minimize("latency_ms")]
+        self.goals = Goals.of(objectives, limits)
         self.seed = seed
         largest = space.resolutions[-1]
         self._equipment = Equipment(
             data=data,
             resolution=largest,
-            recipe=recipe or Recipe.for_images(data.sizes["train"], largest),
+            recipe=_recipe(recipe, trainer, Recipe.for_images(data.sizes["train"], largest)),
             device=device,
             given=trainer,
             meter=meter or OrtLatencyMeter(threads),
@@ -188,6 +191,7 @@ class Search:
             BuildError: a device that is not there.
             KeyboardInterrupt: Ctrl-C; nothing is lost.
         """
+        check_not_in_worker()
         budget = Budget(trials, seconds, epochs)
         observer = observer or Observer()
         with self._folder.locked(take_over=take_over) as held, self._equipment.ready():
@@ -351,6 +355,24 @@ class Search:
             id=uuid.uuid4().hex,
             storage=recorded_storage(new_storage(self._storage)),
         )
+
+
+def _recipe(given: Recipe | None, trainer: Trainer | None, usual: Recipe) -> Recipe:
+    """By what networks are trained: of a trainer that was handed over, its own length at least."""
+    if trainer is None:
+        return given or usual
+    if given is None:
+        return (
+            trainer.recipe
+            if isinstance(trainer, TorchTrainer)
+            else (usual.with_epochs(trainer.epochs))
+        )
+    if given.epochs != trainer.epochs:
+        raise StudyError(
+            f"recipe.epochs = {given.epochs}: the trainer's are {trainer.epochs}; give it the same"
+            " recipe, or the search none"
+        )
+    return given
 
 
 def _check_above_0(**given: float | None) -> None:

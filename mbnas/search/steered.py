@@ -95,7 +95,8 @@ class Steering:
 
     def heed(self) -> State:
         """What is wished, for the driver; the observer hears of a change."""
-        state = self._state
+        # A wish that is read in the moment of a Ctrl-C must not undo it.
+        state: State = "stopping" if self._interrupted else self._state
         if state != self._told:
             self._told = state
             match state:

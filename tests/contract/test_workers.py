@@ -42,6 +42,7 @@ from mbnas.engine.sharing import SharedCopy
 from mbnas.errors import StudyError
 from mbnas.measure.cores import usable_cores, with_hyperthreads
 from mbnas.measure.latency import LatencyMeter
+from mbnas.search import open_study
 from mbnas.search.equipment import Equipment
 from mbnas.search.events import Observer
 from mbnas.testing import FakeLatencyMeter, FakeTrainer, fake_accuracy
@@ -99,6 +100,32 @@ def test_a_job_that_kills_two_workers_fails_and_the_others_go_on(tmp_path: Path)
     assert "SIGKILL" in lost.reason
     assert "about to die" in lost.log
     assert isinstance(whole, Trained)
+
+
+UNGUARDED = """
+import sys
+from mbnas import Search, Recipe, load_data, load_space, minimize, maximize
+
+Search(
+    load_space("digits_tiny"),
+    load_data("digits"),
+    objectives=[maximize("accuracy"), minimize("params")],
+    study=sys.argv[1],
+    engine="workers",
+).run(trials=1)
+"""
+
+
+def test_a_script_that_workers_cannot_read_is_told_what_to_do(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    command = [sys.executable, script, tmp_path / "study"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    *_, last = ended.stderr.splitlines()
+    assert "engine workers: none could begin" in last
+    assert "if __name__ == '__main__'" in last
+    assert "the search that it is to serve" in ended.stderr, "the worker's own words"
+    assert not open_study(tmp_path / "study").trials, "no network is blamed"
 
 
 def test_a_training_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from integration.studies import fake_search
 
 from mbnas.errors import StudyError
+from mbnas.measure.latency import Latency
 from mbnas.network import Architecture
 from mbnas.search import Limit, Observer, Snapshot, Trial, open_study
 from mbnas.search.ledger import FAILED_AT_FIRST, FAILED_IN_A_ROW
 from mbnas.search.storage import open_optuna_study
 from mbnas.search.study import broken_off
-from mbnas.testing import FakeTrainer
+from mbnas.testing import FakeLatencyMeter, FakeTrainer
 from mbnas.training.recipe import Recipe
 from mbnas.training.trainer import NonFiniteLossError
 
@@ -39,6 +40,52 @@ def test_epochs_in_all_end_a_search_at_a_rung(tmp_path: Path) -> None:
     assert [len(trial.curve) for trial in found.trials] == [12, 12, 12]
     assert laid_down(study) == [3]
     assert found.folder.checkpoint(3).read_text().split()[1] == "6", "the rung after the 4th epoch"
+
+
+def test_several_at_once_are_all_laid_down_at_their_next_rung(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    every_epoch = Recipe(epochs=12, rungs=tuple(range(1, 12)))
+    trainer = FakeTrainer(epochs=12, seconds_per_epoch=0.01)
+    heard: list[int] = []
+
+    class Listener(Observer):
+        def epoch_ended(self, number: int, epoch: object) -> None:
+            heard.append(number)
+
+    search = fake_search(study, recipe=every_epoch, trainer=trainer, pack=4)
+    search.run(epochs=8, observer=Listener())
+    assert len(set(heard)) == len(laid_down(study)), "none was trained to its end"
+    assert 8 <= len(heard) <= 8 + 4, "each of those in training ends the epoch that it is in"
+
+
+def test_what_is_not_begun_when_time_is_over_is_begun_by_the_next_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tmp_path / "study"
+    measured = 0
+
+    class Counts(FakeLatencyMeter):
+        """By the search's own clock a measurement takes a second."""
+
+        def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
+            nonlocal measured
+            measured += 1
+            return super().measure(architectures, classes)
+
+    monkeypatch.setattr(
+        "mbnas.search.steered.Steering.elapsed", property(lambda _: float(measured))
+    )
+    heard: list[object] = []
+
+    class Listener(Observer):
+        def epoch_ended(self, number: int, epoch: object) -> None:
+            heard.append(epoch)
+
+    search = fake_search(study, meter=Counts())
+    search.run(seconds=2, observer=Listener())  # one was measured when the study was made
+    assert not heard
+    assert laid_down(study) == [0]
+    assert fake_search(study).run(trials=1).trials[0].status == "trained"
 
 
 def test_the_next_search_goes_on_at_that_rung_and_counts_what_was_trained(tmp_path: Path) -> None:

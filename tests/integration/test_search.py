@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from helpers import some_architectures, tiny_space
+from helpers import some_architectures, stripes, tiny_space
 from integration.studies import fake_search
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler
@@ -24,6 +24,7 @@ from mbnas.search import (
     Found,
     Limit,
     Observer,
+    Search,
     Snapshot,
     Study,
     Trial,
@@ -35,6 +36,8 @@ from mbnas.search.samplers import POPULATION_SIZE
 from mbnas.search.steered import Steering
 from mbnas.space import make_space
 from mbnas.testing import FakeLatencyMeter, FakeTrainer, fake_accuracy, fake_latency_ms
+from mbnas.training.recipe import Recipe
+from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import NonFiniteLossError
 
 
@@ -287,3 +290,30 @@ def test_time_ends_a_search_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Steering, "elapsed", a_second_each)
     study = fake_search(tmp_path / "study", trainer=trainer).run(seconds=3)
     assert len(study.trials) == len(trainer.trained) == 3
+
+
+def test_a_trainer_that_is_handed_over_brings_its_recipe(tmp_path: Path) -> None:
+    """And the same call goes on."""
+
+    def search() -> Search:
+        recipe = Recipe(epochs=2, rungs=(1,), label_smoothing=0.2)
+        parts = stripes(64), stripes(32, seed=1)
+        trainer = TorchTrainer(*parts, 2, recipe, flip=True, crop=True, device="cpu")
+        return fake_search(tmp_path / "study", trainer=trainer)
+
+    search().run(trials=1)
+    study = search().run(trials=2)
+    assert study.record.recipe.label_smoothing == 0.2
+    assert [len(trial.curve) for trial in study.trials] == [2, 2]
+
+
+def test_one_of_ones_own_says_how_long_it_trains(tmp_path: Path) -> None:
+    study = fake_search(tmp_path / "study", trainer=FakeTrainer(epochs=7)).run(trials=1)
+    assert study.record.recipe.epochs == 7
+    with pytest.raises(StudyError, match=r"recipe.epochs = 5: the trainer's are 7"):
+        fake_search(tmp_path / "other", trainer=FakeTrainer(epochs=7), recipe=Recipe(epochs=5))
+
+
+def test_no_objectives_are_not_the_usual_ones(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="objectives = none"):
+        fake_search(tmp_path / "study", objectives=[])

@@ -70,7 +70,9 @@ def test_the_lines_say_each_trial_whole() -> None:
     assert "failed" in said[0]
     assert MARKUP in said[0]
     assert "same network as trial 2" in said[1]
-    assert "the search ends" in " ".join(said[2:])
+    assert "last 200 proposals were known): the search ends" in " ".join(said[2:])
+    lines.space_used_up(0)
+    assert "every network of the space is known" in " ".join(text.getvalue().split())
 
 
 @pytest.mark.parametrize(

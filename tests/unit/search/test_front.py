@@ -11,6 +11,7 @@ from helpers import some_architectures, tiny_space
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mbnas.errors import StudyError
 from mbnas.network import costs
 from mbnas.search import Goals, Limit, Trial, front, hypervolume, knee, maximize, minimize
 from mbnas.search.front import near_front, points
@@ -87,6 +88,8 @@ def test_the_knee_is_farthest_from_the_line_between_the_ends() -> None:
     assert knee(members, GOALS).number == 1
     assert knee(members[:2], GOALS).number == 1
     assert knee(members[:1], GOALS).number == 0
+    with pytest.raises(StudyError, match="front is empty"):
+        knee([], GOALS)
 
 
 @given(st.lists(pairs, max_size=30), st.integers(0, 30))

@@ -179,7 +179,10 @@ def test_what_is_gathered_when_it_breaks_off_is_not_written(storage: PatientStor
         ("database is locked", "held by another program"),
         ("attempt to write a readonly database", "cannot be written"),
         ('FATAL: database "nas" does not exist', "createdb"),
-        ("something\nnobody knows", "not a study of Optuna's (something nobody knows)"),
+        ("permission denied for schema public", "grant it CREATE"),
+        ("sorry, too many clients already", "no connection left"),
+        ("disk I/O error", "see to its disk"),
+        ("something\nnobody knows", "x.db: failed (something nobody knows)"),
     ],
 )
 def test_faults_have_their_mends(said: str, meant: str) -> None:
