@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mbnas.model.foreign import AnyNetwork
-from mbnas.model.layers import Dropout, Scalar, layer
+from mbnas.model.layers import Dropout, DropPath, Scalar, layer
 from mbnas.network import Architecture, Graph
 
 
@@ -98,15 +99,18 @@ def build_seeded(network: AnyNetwork, classes: int, seed: int) -> nn.Module:
         torch.default_generator.manual_seed(seed)
         if isinstance(network, Architecture):
             return build(network, classes)
-        return _with_seeded_dropout(network.make(classes))
+        return _drawing_apart(network.make(classes))
 
 
-def _with_seeded_dropout(network: nn.Module) -> nn.Module:
-    """A foreign network, its dropout seeded and laid down as that of our own."""
+def _drawing_apart(network: nn.Module) -> nn.Module:
+    """A foreign network whose random layers are seeded and laid down as those of our own."""
     for module in list(network.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
                 setattr(module, name, Dropout(child.p))
+            elif type(child).__name__ == "StochasticDepth":  # torchvision's, which need not be here
+                layer: Any = child
+                setattr(module, name, DropPath(layer.p, each=layer.mode == "row"))
     return network
 
 

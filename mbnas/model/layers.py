@@ -60,6 +60,27 @@ class Dropout(nn.Module):
         return f"rate={self.rate:g}"
 
 
+class DropPath(Dropout):
+    """Stochastic depth (Huang et al., arXiv 1603.09382), drawn as dropout is.
+
+    Args:
+        rate: Share that is dropped.
+        each: Whether each image's map is dropped or kept by itself, or all of a batch together.
+    """
+
+    def __init__(self, rate: float, each: bool) -> None:
+        super().__init__(rate)
+        self.each = each
+
+    def forward(self, features: Tensor) -> Tensor:
+        """In training, maps (N, ...) of which a share is 0 and the rest scaled up."""
+        if not self.training or self.rate == 0:
+            return features
+        shape = (features.shape[0] if self.each else 1, *(1,) * (features.ndim - 1))
+        kept = features.new_empty(shape).bernoulli_(1 - self.rate, generator=self.generator)
+        return features * kept / (1 - self.rate)
+
+
 class Function(nn.Module):
     """A layer without parameters, from a function of tensors."""
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-RESIZED_AT_ONCE = 2048
+RESIZED_BYTES = 2**25
+"""Of images that are resized at once; as floats they take some times as much."""
 
 
 class LabelledImages(Protocol):
@@ -110,8 +111,12 @@ class ImageTensors:
         """All images as uint8 (N, H, W, C) of that resolution; each one asked for is kept."""
         with self._resizing:
             if resolution not in self._resized:
-                chunks = torch.split(self._resized[self._decoded], RESIZED_AT_ONCE)
-                resized = torch.cat([_resize(chunk, resolution) for chunk in chunks])
+                decoded = self._resized[self._decoded]
+                resized = decoded.new_empty((len(decoded), resolution, resolution, 3))
+                count = max(1, RESIZED_BYTES // decoded[0].nbytes)
+                for start in range(0, len(decoded), count):
+                    chunk = decoded[start : start + count]
+                    resized[start : start + count] = _resize(chunk, resolution)
                 if resized.is_cuda:  # other streams will read it
                     torch.cuda.current_stream(resized.device).synchronize()
                 self._resized[resolution] = resized
@@ -141,5 +146,4 @@ def _resize(images: Tensor, resolution: int) -> Tensor:
         mode="bilinear",
         antialias=True,
     )
-    rounded = scaled.round_().clamp_(0, 255).to(torch.uint8)
-    return rounded.permute(0, 2, 3, 1).contiguous()
+    return scaled.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

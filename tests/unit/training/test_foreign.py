@@ -6,14 +6,17 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from helpers import stripes
+from torchvision.ops import StochasticDepth
 
 from mbnas.engine import LocalEngine, Train, Trained
 from mbnas.measure.foreign import foreign_file, load_weights, torchvision_network
 from mbnas.measure.onnx_file import INPUT
 from mbnas.measure.session import open_session, run_session
 from mbnas.model import ForeignNetwork
+from mbnas.model.layers import DropPath
 from mbnas.testing import FakeLatencyMeter
 from mbnas.training.recipe import Recipe
 from mbnas.training.torch_trainer import TorchTrainer
@@ -49,6 +52,50 @@ def test_it_is_laid_down_and_taken_up(tmp_path: Path) -> None:
     by.train(Assignment(NETWORK, seed=0, until=2, checkpoint=checkpoint), lambda _: None)
     again = by.train(Assignment(NETWORK, seed=0, checkpoint=checkpoint), lambda _: None)
     assert [epoch.loss for epoch in again.curve] == [epoch.loss for epoch in whole.curve]
+
+
+class Drops(torch.nn.Module):
+    """Has torchvision's layers that drop paths, as its EfficientNets and ConvNeXts have."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(3, classes)
+        self.by_image = StochasticDepth(0.5, "row")
+        self.by_batch = StochasticDepth(0.2, "batch")
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        values: torch.Tensor = self.linear(self.by_batch(self.by_image(images)).mean((2, 3)))
+        return values
+
+
+def test_what_drops_paths_draws_from_the_seed_and_is_taken_up_too(tmp_path: Path) -> None:
+    network = ForeignNetwork("drops", 32, macs=6, make=Drops)
+    torch.manual_seed(0)
+    whole = trainer().train(Assignment(network, seed=0), lambda _: None)
+    torch.manual_seed(1)  # the caller's own
+    expected = torch.random.get_rng_state()
+    checkpoint = tmp_path / "checkpoint.pt"
+    by = trainer()
+    by.train(Assignment(network, seed=0, until=2, checkpoint=checkpoint), lambda _: None)
+    again = by.train(Assignment(network, seed=0, checkpoint=checkpoint), lambda _: None)
+    assert [epoch.loss for epoch in again.curve] == [epoch.loss for epoch in whole.curve]
+    assert torch.random.get_rng_state().equal(expected)
+    other = trainer().train(Assignment(network, seed=1), lambda _: None)
+    assert other.curve[-1].loss != whole.curve[-1].loss
+
+
+@pytest.mark.parametrize("each", [True, False], ids=["row", "batch"])
+def test_dropped_paths_are_0_and_the_others_keep_the_mean(each: bool) -> None:
+    layer = DropPath(0.25, each=each)
+    layer.generator = torch.Generator().manual_seed(0)
+    maps = torch.ones(8, 2, 3, 3)
+    draws = torch.stack([layer(maps) for _ in range(500)])
+    whole = draws.flatten(2)
+    assert (whole == whole[..., :1]).all(), "a path is dropped as a whole"
+    assert (whole[:, :, 0] == whole[:, :1, 0]).all() == (not each)
+    assert sorted(whole.unique().tolist()) == [0.0, pytest.approx(4 / 3)]
+    assert float(whole.mean()) == pytest.approx(1, abs=0.1)
+    assert layer.eval()(maps).equal(maps)
 
 
 class Numbered(torch.nn.Module):

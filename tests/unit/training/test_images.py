@@ -10,6 +10,8 @@ from PIL import Image
 from PIL.Image import Resampling
 from torch.nn import functional as F
 
+import mbnas.training.images
+from mbnas.data import load_data
 from mbnas.training.augmentation import Augmentation
 from mbnas.training.images import ImageTensors, Normalisation
 
@@ -49,6 +51,20 @@ def test_a_smaller_resolution_is_resized_from_the_decoded_one() -> None:
     for image, original in zip(small.numpy(), part.images, strict=True):
         expected = Image.fromarray(np.moveaxis(original, 0, -1)).resize((8, 8), Resampling.BILINEAR)
         assert np.abs(image.astype(int) - np.asarray(expected)).max() <= 1
+
+
+def test_some_at_once_or_all_they_are_resized_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = stripes(10, resolution=16)
+    whole = tensors(part).at(8)
+    monkeypatch.setattr(mbnas.training.images, "RESIZED_BYTES", 3 * part.images[0].nbytes)
+    assert tensors(part).at(8).equal(whole)
+    monkeypatch.setattr(mbnas.training.images, "RESIZED_BYTES", 1)
+    assert tensors(part).at(8).equal(whole)
+
+
+def test_decoded_images_are_taken_as_they_lie_in_memory() -> None:
+    part = load_data("digits").decode("validation", 8)
+    assert np.shares_memory(tensors(part).at(8).numpy(), part.images)
 
 
 @pytest.mark.parametrize(
