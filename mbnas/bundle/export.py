@@ -22,7 +22,7 @@ from mbnas.bundle.checks import (
 from mbnas.bundle.confirmed import network_of_confirmed
 from mbnas.bundle.confusion import confusion_matrix, confusion_picture, confusions
 from mbnas.bundle.eight_bits import EightBits, Timed, timed_with_eight_bits
-from mbnas.bundle.folder import aside, check_target
+from mbnas.bundle.folder import aside, check_target, writing
 from mbnas.bundle.images import StudyImages, batches, spread
 from mbnas.bundle.metadata import about, metadata
 from mbnas.bundle.network_text import network_text
@@ -173,8 +173,9 @@ def write_bundle(
     if timed.int8 is not None and timed.left_out is None:
         files["model.int8.onnx"] = timed.int8.content
     with aside(folder) as fresh:
-        for name, held in files.items():
-            (fresh / name).write_bytes(held)
+        with writing(folder):
+            for name, held in files.items():
+                (fresh / name).write_bytes(held)
         largest = max(ran.difference, _check_written(fresh, network, ran))
         found = Findings(
             accuracies["validation"],
@@ -184,7 +185,9 @@ def write_bundle(
             note,
             confusions(counts, network.classes),
         )
-        (fresh / "CARD.md").write_bytes(card(network, found).encode())
+        text = card(network, found)
+        with writing(folder):
+            (fresh / "CARD.md").write_bytes(text.encode())
     if timed.left_out is not None:
         raise ExportError(
             f"{network.place}: model.int8.onnx is left out, {timed.left_out}; the bundle without"
@@ -237,10 +240,13 @@ def _run(network: TrainedNetwork, content: bytes, images: StudyImages) -> _Ran:
 def _check_written(fresh: Path, network: TrainedNetwork, ran: _Ran) -> float:
     """Runs model.py and infer.py as they lie there; gives model.py's difference."""
     batches_ = batches(ran.validation, network.architecture.resolution, COMPARED_IMAGES)
-    largest = _difference(network, ran.expected, model_logits(fresh, batches_), "model.py")
     some = spread(len(ran.validation), INFERRED_IMAGES)
     pixels = ran.validation.at(network.decoded_resolution)[torch.from_numpy(some)]
-    infer_check(fresh, pixels.numpy(), ran.logits[some], network.classes)
+    try:
+        largest = _difference(network, ran.expected, model_logits(fresh, batches_), "model.py")
+        infer_check(fresh, pixels.numpy(), ran.logits[some], network.classes)
+    except OSError as error:  # no room for temporary files, or for processes
+        raise ExportError(f"{network.place}: the bundle cannot be tried ({error})") from None
     return largest
 
 

@@ -21,6 +21,8 @@ FILES = (
     "__pycache__",
 )
 """What a bundle may hold; the last is left by whoever imported a file of it."""
+LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""What Finder and Explorer leave in a folder that one looks at."""
 
 
 def check_target(folder: Path) -> None:
@@ -36,7 +38,7 @@ def check_target(folder: Path) -> None:
         raise ExportError(f"{folder}: cannot be read ({error.strerror})") from None
     if is_there and not is_folder:
         raise ExportError(f"{folder}: is a file; name a folder")
-    others = held - set(FILES)
+    others = held - {*FILES, *LITTER}
     if others:
         raise ExportError(
             f"{folder}: holds other things ({min(others)}, ...); name a new folder with --out"
@@ -50,14 +52,42 @@ def aside(target: Path) -> Iterator[Path]:
     Raises:
         ExportError: it cannot be written.
     """
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
-            fresh = Path(beside) / "bundle"
+        # What cannot be deleted at the end is no reason to fail: the bundle is in its place.
+        beside = tempfile.TemporaryDirectory(
+            dir=target.parent, prefix=f".{target.name}.", ignore_cleanup_errors=True
+        )
+    with beside as place:
+        fresh = Path(place) / "bundle"
+        with writing(target):
             fresh.mkdir()
-            yield fresh
-            if target.exists():
-                target.rename(Path(beside) / "old")
-            fresh.rename(target)
+        yield fresh
+        with writing(target):
+            _replace(target, fresh, Path(place) / "old")
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Says of a failure to write which bundle it keeps from being written.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
+    try:
+        yield
     except OSError as error:
         raise ExportError(f"{target}: cannot be written ({error.strerror})") from None
+
+
+def _replace(target: Path, fresh: Path, old: Path) -> None:
+    """Puts a folder in the target's place; what stood there comes back where that fails."""
+    if not target.exists():
+        fresh.rename(target)
+        return
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        old.rename(target)
+        raise

@@ -17,9 +17,22 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from PIL import Image, ImageOps
+from PIL import Image
 
 MODEL = Path(__file__).with_name("model.onnx")
+UPRIGHT = {  # what turns an image upright, by its EXIF orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+UNREADABLE = (
+    *(OSError, TypeError, ValueError, EOFError, SyntaxError),
+    Image.DecompressionBombError,
+)
 
 
 def classify(path: str | Path, top: int = 1, model: str | Path = MODEL) -> list[tuple[str, float]]:
@@ -58,16 +71,22 @@ def _square(image: Image.Image, size: int) -> Any:
     """The centre square of an image, upright and in colour, as float32 (size, size, 3)."""
     image.draft(None, (2 * size, 2 * size))  # a JPEG shrinks by powers of two while it is decoded
     image.load()
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode.startswith("I"):  # grey of 16 bits, which Pillow would clip instead of scaling
+    turn = UPRIGHT.get(image.getexif().get(0x0112, 1))
+    is_widened = image.mode == "I" and image.format in ("PNG", "PPM")
+    if image.mode.startswith("I;16") or is_widened:
+        # Grey of 16 bits, which Pillow would clip instead of scaling.
         grey = np.clip(np.asarray(image).astype(np.int64) // 256, 0, 255).astype(np.uint8)
         image = Image.fromarray(grey)
-    elif image.mode == "F":
-        raise ValueError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
+    elif image.mode.startswith(("I", "F")):
+        raise ValueError(
+            "float, signed or 32-bit pixels have no agreed range; save it with 8 or 16 bits"
+        )
     elif image.has_transparency_data:
         coloured = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), coloured)
     image = image.convert("RGB")
+    if turn is not None:
+        image = image.transpose(turn)
     if image.size != (size, size):
         width, height = image.size
         side = min(width, height)
@@ -108,7 +127,7 @@ def main() -> None:
     for path in arguments.images:
         try:
             found = classify(path, arguments.top, arguments.model)
-        except (OSError, ValueError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
+        except UNREADABLE as error:
             sys.exit(f"{path}: cannot be classified ({error})")
         told = [f"{label}\t{share:.4f}" for label, share in found]
         sys.stdout.write("\t".join([path, *told]) + "\n")

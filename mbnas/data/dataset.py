@@ -139,7 +139,8 @@ class Dataset:
         indices = self.parts[part]
         shape = (len(indices), 3, resolution, resolution)
         self._require_memory(part, shape)
-        images = np.empty(shape, dtype=np.uint8)
+        # In memory as training wants them, channels last, so that it takes no copy.
+        images = np.empty((*shape[:1], *shape[2:], 3), dtype=np.uint8).transpose(0, 3, 1, 2)
         faults: list[str] = []
         done = 0
         with self.source.opened() as read:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from mbnas.data.sources.digits import digits
 from mbnas.data.sources.folder import folder
 from mbnas.data.sources.vision import PUBLISHED, vision
 from mbnas.errors import DataError
+from mbnas.network.checks import shown, whole
 
 
 def load_data(
-    spec: str,
+    spec: str | Path,
     *,
     seed: int = 0,
     validation: float = 0.2,
@@ -27,7 +29,8 @@ def load_data(
 
     Args:
         spec: "digits"; "folder:PATH", a folder or zip of class folders; or "NAME:ROOT", a
-            torchvision data set that lies in ROOT, such as "cifar10:data".
+            torchvision data set that lies in ROOT, such as "cifar10:data". A `Path` is a folder
+            or zip.
         seed: Equal seeds deal equal parts.
         validation: Fraction of the train images to take for validation, where the source has no
             validation part of its own.
@@ -38,8 +41,11 @@ def load_data(
     Raises:
         DataError: The spec is unknown, or its images cannot make three parts.
     """
-    if seed < 0:
-        raise DataError(f"{spec}: seed {seed}; it must be at least 0")
+    if isinstance(spec, Path):
+        spec = f"folder:{spec}"
+    seed = _whole(spec, "seed", seed, least=0)
+    if subset is not None:
+        subset = _whole(spec, "subset", subset, least=1)
     if not (0 < validation < 1 and 0 <= test < 1 and validation + test < 1):
         raise DataError(
             f"{spec}: validation {validation} and test {test}; they must be fractions of which "
@@ -52,6 +58,14 @@ def load_data(
         parts = take_subset(source, parts, size=subset, seed=seed)
     dealt = Split(seed, validation, test, subset)
     return Dataset(spec, source, parts, dealt, duplicates)
+
+
+def _whole(spec: str, name: str, value: object, least: int) -> int:
+    try:
+        number: int = whole(least, sys.maxsize)(value)
+        return number
+    except ValueError as fault:
+        raise DataError(f"{spec}: {name} {shown(value)}; it {fault}") from None
 
 
 def find_source(spec: str) -> Source:

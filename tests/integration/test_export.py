@@ -197,6 +197,29 @@ def test_a_file_that_computes_something_else_is_not_written(
     assert not (tmp_path / "bundle").exists()
 
 
+def test_a_full_disk_is_told_by_its_place(
+    real_study: RealStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, target = mbnas.open_study(real_study.folder), tmp_path / "bundle"
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device", "/tmp/0.png")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(export_file, "infer_check", full)
+        words = (
+            r"trial \d+: the bundle cannot be tried \(.*No space left on device: '/tmp/0\.png'\)"
+        )
+        with pytest.raises(ExportError, match=words):
+            mbnas.export(study, target, meter=METER)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        words = rf"{target}: cannot be written \(No space left on device\)"
+        with pytest.raises(ExportError, match=words):
+            mbnas.export(study, target, meter=METER)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_stopped_trial_is_not_taken_home(real_study: RealStudy) -> None:
     study = mbnas.open_study(real_study.folder)
     trials = [replace(trial, status="stopped", reason="too slow") for trial in study.trials]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,15 @@ SUFFIXES = (
 )
 PART_FOLDERS: Mapping[str, PartName] = {
     "train": "train",
+    "training": "train",
     "test": "test",
+    "testing": "test",
     "validation": "validation",
     "val": "validation",
     "valid": "validation",
 }
+DIRECTLY = ""
+NAMED = 3
 SHAPE = "give <class>/<image>, or train/<class>/<image> and test/<class>/<image>"
 
 
@@ -41,8 +45,8 @@ def folder(spec: str, path: Path) -> Source:
     their suffix are no images take no part.
 
     Raises:
-        DataError: The path holds no sound folder or zip, fewer than two classes, or parts whose
-            classes differ.
+        DataError: The path holds no sound folder or zip, fewer than two classes, parts whose
+            classes differ, or folders that may be parts as well as classes.
     """
     tree = _unwrapped(list_tree(spec, path))
     places = _places(spec, tree)
@@ -104,7 +108,35 @@ def _places(spec: str, tree: Tree) -> dict[str, PartName]:
         return found
     if found and len(found) == len(tops) and "train" not in parts:
         raise DataError(f"{spec}: {', '.join(found)} but no train folder; {SHAPE}")
+    _refuse_likely_parts(spec, tree, found)
     return {"": "train"}
+
+
+def _refuse_likely_parts(spec: str, tree: Tree, found: Mapping[str, PartName]) -> None:
+    """Refuses to take for a class what looks like a part, a folder of class folders."""
+    inner: dict[str, set[str]] = {top: set() for top in _top_folders(tree)}
+    for name in filter(_is_image, tree.files):
+        top, slash, rest = name.partition("/")
+        if slash:
+            inner[top].add(rest.partition("/")[0] if "/" in rest else DIRECTLY)
+    likely = [top for top, held in inner.items() if len(held) > 1 and DIRECTLY not in held]
+    if len(likely) == len(inner) > 1 and all(inner[top] == inner[likely[0]] for top in likely):
+        raise DataError(
+            f"{spec}: {_named(likely)} all hold {_named(inner[likely[0]])}, as parts do; call them "
+            "train and test or, if they are classes, put their images right into them"
+        )
+    for top in likely:
+        if found.get(top) == "train" and len(inner) > 1:
+            raise DataError(
+                f"{spec}: {top} holds class folders ({_named(inner[top])}), and beside it stand "
+                f"{_named(inner.keys() - {top})}; move these away or, if {top} is a class, put its "
+                "images right into it"
+            )
+
+
+def _named(folders: Iterable[str]) -> str:
+    names = sorted(folders)
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def _classes(spec: str, tree: Tree, places: Mapping[str, PartName]) -> tuple[str, ...]:

@@ -38,12 +38,14 @@ class Published:
         arguments: What its constructor takes for each of its parts.
         labels: Its attribute of labels; an element may be a (path, label) pair. Without it every
             image would have to be decoded to learn its class.
+        files: Its attribute of image files, elements as above; None where it holds pixels.
         flip: Whether a mirrored image still shows the same class.
     """
 
     name: str
     arguments: Mapping[PartName, Mapping[str, object]]
     labels: str
+    files: str | None = None
     flip: bool = True
 
 
@@ -58,14 +60,14 @@ PUBLISHED: Mapping[str, Published] = {
         Published("USPS", FLAG, "targets", flip=False),
         Published("SVHN", SPLIT, "labels", flip=False),
         Published("STL10", SPLIT, "labels"),
-        Published("Flowers102", THREE, "_labels"),
-        Published("DTD", THREE, "_labels"),
-        Published("FGVCAircraft", THREE, "_labels"),
-        Published("Food101", SPLIT, "_labels"),
-        Published("OxfordIIITPet", {**SPLIT, "train": {"split": "trainval"}}, "_labels"),
+        Published("Flowers102", THREE, "_labels", "_image_files"),
+        Published("DTD", THREE, "_labels", "_image_files"),
+        Published("FGVCAircraft", THREE, "_labels", "_image_files"),
+        Published("Food101", SPLIT, "_labels", "_image_files"),
+        Published("OxfordIIITPet", {**SPLIT, "train": {"split": "trainval"}}, "_labels", "_images"),
         # Mirrored, "turn left" reads "turn right".
-        Published("GTSRB", SPLIT, "_samples", flip=False),
-        Published("EuroSAT", {"train": {}}, "targets"),
+        Published("GTSRB", SPLIT, "_samples", "_samples", flip=False),
+        Published("EuroSAT", {"train": {}}, "targets", "samples"),
     )
 }
 # What torchvision's readers raise for files that are not there, cut short or changed.
@@ -108,15 +110,20 @@ def vision(spec: str, published: Published, root: Path) -> Source:
         },
         flip=published.flip,
         crop=True,
-        opened=partial(_opened, tuple(parts.values()), tuple(starts)),
+        opened=partial(_opened, tuple(parts.values()), tuple(starts), published.files),
     )
 
 
 @contextmanager
-def _opened(parts: tuple[Any, ...], starts: tuple[int, ...]) -> Iterator[Reader]:
+def _opened(parts: tuple[Any, ...], starts: tuple[int, ...], files: str | None) -> Iterator[Reader]:
     def read(index: int) -> Image.Image:
         part = int(np.searchsorted(starts, index, side="right")) - 1
-        image: Image.Image = parts[part][index - starts[part]][0]
+        row = index - starts[part]
+        if files is not None:
+            # torchvision itself would decode it in full and drop its transparency, unlike infer.py.
+            file = getattr(parts[part], files)[row]
+            return Image.open(file[0] if isinstance(file, tuple) else file)
+        image: Image.Image = parts[part][row][0]
         return image
 
     yield read

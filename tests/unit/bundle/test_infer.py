@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import torch
 from helpers import Images
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps, TiffImagePlugin
 
 import mbnas
 from mbnas.bundle import infer_template as infer
@@ -46,10 +47,17 @@ def png(pixels: Pixels) -> bytes:
     return held.getvalue()
 
 
-def turned() -> Image.Exif:
+def turned(orientation: int = 6) -> Image.Exif:
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
     return exif
+
+
+def of_other_types() -> bytes:
+    """EXIF of a turned photo that says its resolution in a text."""
+    orientation = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    resolution = struct.pack("<HHI4s", 0x011A, 2, 3, b"72")
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + orientation + resolution + bytes(4)
 
 
 def deep_grey() -> Image.Image:
@@ -67,8 +75,12 @@ OPENED = {
     "one colour is clear": saved(Image.fromarray(noise(40, 40)).quantize(20), transparency=3),
     "black and white": saved(Image.fromarray(noise(40, 40, 1)).convert("1")),
     "16 bits": saved(deep_grey()),
+    "16 bits that PIL widens": saved(deep_grey(), "PPM"),
     "a large JPEG": saved(Image.fromarray(noise(400, 300)), "JPEG"),
     "a turned JPEG": saved(Image.fromarray(noise(60, 40)), "JPEG", exif=turned()),
+    "a turned JPEG with tags of other types": saved(
+        Image.fromarray(noise(60, 40)), "JPEG", exif=of_other_types()
+    ),
     "CMYK": saved(Image.fromarray(noise(60, 40)).convert("CMYK"), "JPEG"),
 }
 
@@ -101,9 +113,19 @@ def test_any_kind_of_image(name: str, resolution: int) -> None:
     np.testing.assert_allclose(infer.prepared(OPENED[name](), how), expected, atol=1e-6)
 
 
-def test_pixels_without_a_range_are_refused() -> None:
-    image = Image.fromarray(np.zeros((8, 8), np.float32))
-    with pytest.raises(ValueError, match="floating-point pixels"):
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_as_pil_turns_it(orientation: int) -> None:
+    how = told(Normalisation((0,) * 3, (1,) * 3), 24, 24)
+    opened = saved(Image.fromarray(noise(40, 30)), exif=turned(orientation))
+    expected = infer.prepared(ImageOps.exif_transpose(opened()), how)
+    assert (infer.prepared(opened(), how) == expected).all()
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_pixels_without_a_range_are_refused(mode: str) -> None:
+    image = saved(Image.new(mode, (8, 8), 1), "TIFF")()
+    assert image.mode == mode
+    with pytest.raises(ValueError, match="no agreed range"):
         infer.prepared(image, told(Normalisation((0,) * 3, (1,) * 3), 8, 8))
 
 
@@ -130,6 +152,17 @@ def test_a_broken_png_is_refused_in_a_line(tmp_path: Path, monkeypatch: pytest.M
     start, rest = whole.rsplit(b"IDAT", 1)  # of several
     said = refusal(file, start + bytes(4) + rest, monkeypatch)
     assert said.startswith(f"{file}: cannot be classified (broken PNG file")
+
+
+def test_a_tag_that_pil_chokes_on_is_refused_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, content = tmp_path / "strange.tif", io.BytesIO()
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[700], tags.tagtype[700] = 5, 3  # a number where XMP's text should be
+    Image.fromarray(noise(24, 24)).save(content, "TIFF", tiffinfo=tags)
+    said = refusal(file, content.getvalue(), monkeypatch)
+    assert said.startswith(f"{file}: cannot be classified (expected string")
 
 
 def check_on(images: list[Callable[[], Image.Image]], decoded: int, resolution: int) -> float:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
-from PIL import Image, features
+from PIL import Image, TiffImagePlugin, features
 
 import mbnas.data.dataset
 from mbnas.data import load_data
@@ -120,6 +120,18 @@ def test_a_damaged_avif_is_named(photos: Path):
             named.append(str(fault))
     assert "cat/unopened.avif (Failed to decode image" in " ".join(named)
     assert "cat/unread.avif (" in " ".join(named)
+
+
+def test_a_tag_that_pil_chokes_on_is_named(photos: Path):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[700], tags.tagtype[700] = 5, 3  # a number where XMP's text should be
+    for number in range(10):
+        (photos / f"cat/{number}.png").unlink()
+        Image.new("RGB", (6, 4), (number, 0, 0)).save(photos / f"cat/{number}.tif", tiffinfo=tags)
+    with pytest.raises(
+        DataError, match=r"6 images of train cannot be read: cat/\d\.tif \(expected"
+    ):
+        load_data(f"folder:{photos}").decode("train", 4)
 
 
 def test_more_than_five_unreadable_images_are_cut_short(photos: Path):

@@ -53,6 +53,15 @@ def test_without_a_test_folder_the_test_is_taken_from_train(parted: Path):
     assert load_data(f"folder:{parted}").sizes == {"train": 16, "validation": 8, "test": 4}
 
 
+def test_parts_may_be_called_training_and_testing(parted: Path):
+    expected = load_data(f"folder:{parted}")
+    (parted / "train").rename(parted / "Training")
+    (parted / "test").rename(parted / "Testing")
+    data = load_data(f"folder:{parted}")
+    assert data.classes == expected.classes
+    assert data.sizes == expected.sizes
+
+
 def test_train_alone_is_a_wrapping_folder(parted: Path):
     shutil.rmtree(parted / "test")
     assert load_data(f"folder:{parted}").sizes == {"train": 12, "validation": 4, "test": 4}
@@ -108,6 +117,25 @@ def test_what_is_no_image_takes_no_part(photos: Path):
 def test_images_may_stand_deeper_in_a_class(photos: Path, make_images):
     make_images(photos, ["cat/indoors/1.PNG"])
     assert "cat/indoors/1.PNG" in load_data(f"folder:{photos}").source.names
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("cat/indoors", "cat/outdoors", "dog/indoors"),
+        ("cat/images", "dog/images"),
+        ("cat/indoors", "cat/outdoors", "dog/indoors", "dog/outdoors", "dog"),
+        ("bus", "train/steam", "train/diesel", "train"),
+        ("bus", "train/steam"),
+    ],
+)
+def test_classes_may_hold_folders(folders: tuple[str, ...], tmp_path: Path, make_images):
+    make_images(tmp_path, [f"{folder}/{number}.png" for folder in folders for number in range(3)])
+    classes = sorted({folder.split("/")[0] for folder in folders})
+    for name in classes:
+        (tmp_path / name / "notes").mkdir()
+        (tmp_path / name / "notes" / "1.txt").touch()
+    assert load_data(f"folder:{tmp_path}").classes == tuple(classes)
 
 
 def test_linked_class_folders_are_followed(photos: Path, tmp_path: Path):
@@ -223,6 +251,27 @@ def test_test_without_train(parted: Path):
     assert_refused(parted, "test, val but no train folder; give <class>/<image>, or train/")
 
 
+def test_folders_of_the_same_folders_look_like_parts(parted: Path):
+    (parted / "train").rename(parted / "seen")
+    (parted / "test").rename(parted / "unseen")
+    assert_refused(
+        parted,
+        "seen, unseen all hold cat, dog, as parts do; call them train and test or, if they are "
+        "classes, put their images right into them",
+    )
+
+
+def test_train_of_class_folders_beside_other_folders(parted: Path, make_images):
+    (parted / "test").rename(parted / "aside")
+    shutil.rmtree(parted / "aside/dog")
+    make_images(parted, ["unlabelled/1.png"])
+    assert_refused(
+        parted,
+        "train holds class folders (cat, dog), and beside it stand aside, unlabelled; move these "
+        "away or, if train is a class, put its images right into it",
+    )
+
+
 def test_one_part_under_two_names(parted: Path, make_images):
     make_images(parted, ["val/cat/1.png", "validation/cat/2.png"])
     assert_refused(parted, "test, train, val, validation name one part twice; keep one of them")
@@ -262,7 +311,10 @@ def test_an_unlistable_folder_is_refused(photos: Path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seed": -1}, "seed -1; it must be at least 0"),
+        ({"seed": -1}, "seed -1; it must be a whole number of at least 0"),
+        ({"seed": 1.5}, "seed 1.5; it must be a whole number of at least 0"),
+        ({"subset": 10.5}, "subset 10.5; it must be a whole number of at least 1"),
+        ({"subset": "ten"}, 'subset "ten"; it must be a whole number of at least 1'),
         ({"validation": 0}, "validation 0 and test 0.2; they must be fractions"),
         ({"validation": 0.5, "test": 0.5}, "validation 0.5 and test 0.5; they must be fractions"),
         ({"subset": 17}, "a subset of 17 images; it must be at least 4"),
@@ -295,6 +347,13 @@ def test_an_unknown_spec_names_what_there_is(spec, message):
 def test_a_bare_path_gets_the_hint(photos: Path):
     with pytest.raises(DataError, match=f"in that place write folder:{photos}"):
         load_data(str(photos))
+
+
+def test_a_path_is_a_folder_or_a_zip(photos: Path, tmp_path: Path, zip_folder):
+    expected = load_data(f"folder:{photos}")
+    data = load_data(photos)
+    assert (data.spec, data.digest()) == (expected.spec, expected.digest())
+    assert load_data(zip_folder(photos, tmp_path / "photos.zip")).digest() == expected.digest()
 
 
 def test_links_that_lead_back_are_told(photos: Path):

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mbnas.data.images import to_array
 
@@ -42,6 +43,27 @@ def test_exif_rotation_is_applied():
     array = to_array(reopened(stored, "JPEG", exif=exif, quality=95, subsampling=0), 8)
     assert array[2, :3].min() > 200  # blue is above again
     assert array[0, 5:].min() > 200
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_as_pil_turns_it(orientation: int):
+    pixels = np.random.default_rng(orientation).integers(0, 256, (8, 12, 3), np.uint8)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    opened = reopened(Image.fromarray(pixels), "PNG", exif=exif)
+    expected = to_array(ImageOps.exif_transpose(opened.copy()), 8)
+    assert (to_array(opened, 8) == expected).all()
+
+
+def test_a_tag_of_another_type_keeps_no_photo_from_being_turned():
+    orientation = struct.pack("<HHIHH", ORIENTATION, 3, 1, 6, 0)
+    resolution = struct.pack("<HHI4s", 0x011A, 2, 3, b"72")  # a text where a fraction should be
+    directory = struct.pack("<IH", 8, 2) + orientation + resolution + bytes(4)
+    stored = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8))
+    opened = reopened(stored, "JPEG", exif=b"Exif\0\0II*\0" + directory)
+    plain = reopened(stored, "JPEG")
+    expected = to_array(plain.transpose(Image.Transpose.ROTATE_270), 8)
+    assert (to_array(opened, 8) == expected).all()
 
 
 def test_alpha_is_laid_on_white():
@@ -111,6 +133,16 @@ def test_small_images_grow():
     assert (to_array(Image.new("L", (8, 8), 9), 32) == 9).all()
 
 
-def test_floats_are_refused():
+def test_sixteen_bit_grey_that_pil_widens_keeps_its_brightness():
+    values = np.array([[0, 0x4000], [0x8000, 0xFFFF]], dtype=np.uint16)
+    opened = reopened(Image.fromarray(values), "PPM")
+    assert opened.mode == "I"
+    assert to_array(opened, 2).tolist() == [[[0, 64], [128, 255]]] * 3
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_pixels_without_a_range_are_refused(mode: str):
+    image = reopened(Image.new(mode, (2, 2), 1), "TIFF")
+    assert image.mode == mode
     with pytest.raises(ValueError, match="no agreed range"):
-        to_array(Image.new("F", (2, 2), 0.5), 2)
+        to_array(image, 2)

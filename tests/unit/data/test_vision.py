@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torchvision.datasets
+from PIL import Image
 
 from mbnas.data import load_data
+from mbnas.data.images import to_array
 from mbnas.data.sources.vision import PUBLISHED
 from mbnas.errors import DataError
 
@@ -74,6 +77,55 @@ def test_three_published_parts_are_kept(tmp_path: Path, make_images):
     assert data.decode("validation", 4).labels.tolist() == [0, 0, 1, 1]
 
 
+def write_dtd(root: Path) -> list[Path]:
+    texts = root / "dtd/dtd/labels"
+    texts.mkdir(parents=True)
+    names = [f"{kind}/{kind}_{n}.jpg" for kind in ("dotted", "lined") for n in range(3)]
+    for number, part in enumerate(("train", "val", "test")):
+        (texts / f"{part}1.txt").write_text("\n".join(names[number::3]))
+    return [root / "dtd/dtd/images" / name for name in names[2::3]]
+
+
+def write_pets(root: Path) -> list[Path]:
+    texts = root / "oxford-iiit-pet/annotations"
+    texts.mkdir(parents=True)
+    for part, numbers in (("trainval", range(4)), ("test", range(4, 6))):
+        lines = [f"{kind}_{n} {at} 1 1" for at, kind in ((1, "pug"), (2, "boxer")) for n in numbers]
+        (texts / f"{part}.txt").write_text("\n".join(lines))
+    images = root / "oxford-iiit-pet/images"
+    return [images / f"{kind}_{n}.jpg" for kind in ("pug", "boxer") for n in (4, 5)]
+
+
+def write_signs(root: Path) -> list[Path]:
+    folder = root / "gtsrb/GTSRB"
+    for at in range(2):
+        (folder / f"Training/{at:05d}").mkdir(parents=True)
+        for n in range(3):
+            Image.new("RGB", (4, 4)).save(folder / f"Training/{at:05d}/{n}.ppm")
+    (root / "gtsrb/GT-final_test.csv").write_text("Filename;ClassId\n0.ppm;0\n1.ppm;1\n")
+    return [folder / f"Final_Test/Images/{n}.ppm" for n in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("dtd", write_dtd), ("oxfordiiitpet", write_pets), ("gtsrb", write_signs)],
+)
+def test_files_are_decoded_as_infer_decodes_them(
+    name: str, write: Callable[[Path], list[Path]], tmp_path: Path
+):
+    files = write(tmp_path)
+    for number, file in enumerate(files):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (90, 120, 4), np.uint8)
+        # What is called .jpg need not be one, and a PNG may be transparent.
+        kind, mode = ("PNG", "RGBA") if number % 2 else ("JPEG", "RGB")
+        Image.fromarray(pixels).convert(mode).save(file, kind)
+    images = load_data(f"{name}:{tmp_path}").decode("test", 8).images
+    for image, file in zip(images, files, strict=True):
+        with Image.open(file) as opened:
+            assert (image == to_array(opened, 8)).all()
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_missing_files_tell_how_to_get_them(name: str, tmp_path: Path):
     called = PUBLISHED[name].name
@@ -93,11 +145,13 @@ def test_every_published_data_set_takes_the_arguments_of_its_parts(name: str):
     constructor = getattr(torchvision.datasets, PUBLISHED[name].name)
     for arguments in PUBLISHED[name].arguments.values():
         inspect.signature(constructor).bind("root", **arguments, download=True)
-    assert f"self.{PUBLISHED[name].labels}" in "".join(
+    source = "".join(
         inspect.getsource(kind)
         for kind in constructor.__mro__
         if kind.__module__.startswith("torchvision.datasets")
     )
+    for attribute in (PUBLISHED[name].labels, PUBLISHED[name].files or "data"):
+        assert f"self.{attribute}" in source
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0\x08\xff", b"\0\0\x0d\x01\0\0\0\x64", bytes(200)])
