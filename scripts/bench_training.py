@@ -82,7 +82,7 @@ def speed(
     """Seconds an epoch: bare, ours, stock, in turns; and the ratios, each within a round."""
     trainer = make_trainer(train, held_out, Recipe(), device)
     size = trainer.recipe.batch_size_for(len(train.labels))
-    with trainer._prepared(architecture):
+    with trainer.prepared(architecture):
         run = trainer._run(architecture, 0, None)
         bare = Bare(architecture, size, device)
     stock = Stock(architecture, train, held_out, Recipe(), device)
@@ -90,7 +90,7 @@ def speed(
     draws, steps = torch.Generator(), run.steps.an_epoch
     rows = []
     for _ in range(rounds + 1):
-        with trainer._prepared(architecture):
+        with trainer.prepared(architecture):
             pair = bare.run(steps), ours_epoch(run, draws, device)
             threads = torch.get_num_threads()
         usual = pair[0]

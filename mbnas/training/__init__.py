@@ -9,6 +9,10 @@
     gpu/         a GPU's own layers, and a network computed by them
     steps        one step of the optimiser, without a word to the host
     run          a network's training, epoch by epoch, which can be laid down and taken up
+    checkpoint   where it is laid down
+    surroundings a GPU's stream or a CPU's threads, in which it works
+    trying       what a few steps tell of whole trainings
+    memory       how much of a device's memory one takes
     torch_trainer puts these together for a device
 
 The standard library, numpy and torch suffice, so that training runs on a bare GPU machine.

@@ -17,12 +17,25 @@ import torch
 
 from mbnas.errors import BuildError
 from mbnas.files import write_atomically
+from mbnas.training.trainer import Assignment, Weights
 
 # What torch raises for bytes that are no whole checkpoint, or that hold more than plain values.
 _UNREADABLE = (
     *(OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError),
     *(pickle.UnpicklingError, zipfile.BadZipFile),
 )
+
+
+def training_identity(assignment: Assignment, *about: object) -> str:
+    """What a checkpoint must be of, to be gone on with.
+
+    Args:
+        assignment: What is to be trained.
+        about: All else that the training depends on.
+    """
+    start = None if assignment.start is None else _digest_of(assignment.start)
+    told = (assignment.architecture.id, assignment.seed, start, *about)
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def write_checkpoint(path: Path, identity: str, state: dict[str, Any]) -> None:
@@ -60,6 +73,14 @@ def read_checkpoint(path: Path, identity: str) -> dict[str, Any] | None:
         return None
     state = held.get("state")
     return state if isinstance(state, dict) else None
+
+
+def _digest_of(weights: Weights) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(name.encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()[:16]
 
 
 _DIGEST_BYTES = 32

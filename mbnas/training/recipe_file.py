@@ -22,7 +22,8 @@ def read_recipe_fields(path: str | Path) -> dict[str, Any]:
     try:
         if path.exists() and not path.is_file():  # a device may never end, a pipe never begin
             raise BuildError(f"{path}: not a file; give a recipe's file")
-        table = parse_toml(path.read_text(encoding="utf-8"))
+        # Without the byte-order mark that editors on Windows may begin a file with.
+        table = parse_toml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BuildError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:  # no TOML, or no UTF-8

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import hashlib
-import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -15,34 +12,19 @@ import torch
 
 from mbnas.model import AnyNetwork
 from mbnas.network import Architecture, costs
-from mbnas.training.allocation import kept_memory
 from mbnas.training.augmentation import Augmentation
-from mbnas.training.checkpoint import read_checkpoint, write_checkpoint
-from mbnas.training.device import (
-    choose_device,
-    free_bytes,
-    lacks_memory,
-    own_stream,
-    turn,
-    usual_precision,
-)
+from mbnas.training.checkpoint import read_checkpoint, training_identity, write_checkpoint
+from mbnas.training.device import choose_device, free_bytes, usual_precision
 from mbnas.training.images import ImageTensors, LabelledImages, Normalisation
 from mbnas.training.memory import MemoryShare
 from mbnas.training.recipe import Precision, Recipe
 from mbnas.training.run import TrainingRun
-from mbnas.training.steps import STEPS_BEFORE_CAPTURE
-from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Training, Weights, no_step
+from mbnas.training.surroundings import memory_errors, surroundings
+from mbnas.training.trainer import Assignment, Epoch, Training, Weights, no_step
+from mbnas.training.trying import quicker_precision, step_seconds
 
-MACS_PER_THREAD = 5e8
-"""Work in one step's forward pass that keeps a CPU thread busy. Below it, threads spend their time
-waiting for each other: digits-sized networks train several times slower on two busy cores than
-on one."""
 CUDA_CONTEXT_BYTES = 6e8
 """About what a process takes of a GPU before it has trained anything."""
-TIMED_STEPS = 3
-_PRECISIONS: tuple[Precision, Precision] = ("float32", "bfloat16")
-WORTH_IT = 1.1
-"""How many times faster bfloat16 must be on a CPU, which has less of it to gain from."""
 
 
 class TorchTrainer:
@@ -80,7 +62,7 @@ class TorchTrainer:
         self._flip, self._crop = flip, crop
         self.recipe: Recipe
         self._set_recipe(recipe)
-        with self._memory_errors():
+        with memory_errors(self.device):
             self._train = ImageTensors(train, self.normalisation, self.device)
             self._validation = ImageTensors(validation, self.normalisation, self.device)
         self._settle()
@@ -93,7 +75,7 @@ class TorchTrainer:
         """
         other = copy.copy(self)
         other.device = choose_device(device)
-        with other._memory_errors():
+        with memory_errors(other.device):
             other._train = self._train.on(other.device)
             other._validation = self._validation.on(other.device)
         other._settle()
@@ -103,7 +85,8 @@ class TorchTrainer:
         """Looks at the device and the process that it is in now."""
         # Asked for once: what one thread sets, a new one begins with.
         self._threads = torch.get_num_threads()
-        self._wait()  # other streams will read the images
+        if self.device.type == "cuda":  # other streams will read the images
+            torch.cuda.synchronize(self.device)
         self._free_bytes = free_bytes(self.device)
 
     def __copy__(self) -> TorchTrainer:
@@ -157,7 +140,7 @@ class TorchTrainer:
             BuildError: the checkpoint cannot be written.
         """
         last = self.recipe.epochs
-        with self._memory_errors(), self._prepared(assignment.architecture):
+        with memory_errors(self.device), self.prepared(assignment.architecture):
             run = self._run(assignment.architecture, assignment.seed, assignment.start)
             identity = self._identity(assignment)
             if assignment.checkpoint is not None:
@@ -174,7 +157,7 @@ class TorchTrainer:
 
     def estimate_seconds(self, architecture: AnyNetwork) -> float:
         """About how long a whole training would take, from a few steps."""
-        step = self._timed_step(architecture)
+        step = self._tried(architecture)
         size = self.recipe.batch_size_for(len(self._train))
         evaluation = step / 3 * len(self._validation) / size  # no backward pass
         return self.recipe.epochs * (step * (len(self._train) // size) + evaluation)
@@ -197,26 +180,23 @@ class TorchTrainer:
         Returns:
             The precision that trainings have from now on.
         """
-        settled: Precision = "float32"
-        gains = []
-        with contextlib.suppress(OutOfMemoryError):  # then there is nothing to be had by trying
-            for architecture in architectures:
-                seconds = [
-                    other._timed_step(architecture)
-                    for other in (
-                        self.with_recipe(replace(self.recipe, precision=precision))
-                        for precision in _PRECISIONS
-                    )
-                ]
-                gains.append(math.log(seconds[0] / seconds[1]))
-            if sum(gains) / len(gains) >= math.log(WORTH_IT):
-                settled = "bfloat16"
+
+        def seconds(network: Architecture, precision: Precision) -> float:
+            return self.with_recipe(replace(self.recipe, precision=precision))._tried(network)
+
+        settled = quicker_precision(architectures, seconds)
         self.recipe = replace(self.recipe, precision=settled)
         return settled
 
-    def _timed_step(self, architecture: AnyNetwork) -> float:
-        with self._memory_errors(), self._prepared(architecture):
-            return self._step_seconds(self._run(architecture, 0, None))
+    def prepared(self, architecture: AnyNetwork) -> AbstractContextManager[None]:
+        """That in which a network's steps are done: a stream, or threads of the CPU."""
+        step_macs = self.recipe.batch_size_for(len(self._train)) * _macs(architecture)
+        return surroundings(self.device, step_macs, self._threads, self._sharing)
+
+    def _tried(self, architecture: AnyNetwork) -> float:
+        """Seconds of a step."""
+        with memory_errors(self.device), self.prepared(architecture):
+            return step_seconds(self._run(architecture, 0, None), self.device)
 
     def _set_recipe(self, recipe: Recipe) -> None:
         self.recipe = replace(recipe, precision=usual_precision(recipe.precision, self.device))
@@ -239,80 +219,17 @@ class TorchTrainer:
             start=start,
         )
 
-    def _step_seconds(self, run: TrainingRun) -> float:
-        with turn(self.device):
-            run.steps.begin_epoch(1, torch.Generator())
-        run.network.train()
-        for _ in range(min(STEPS_BEFORE_CAPTURE + 1, run.steps.an_epoch)):  # pays for set-up
-            run.steps.advance()
-        times = []
-        for _ in range(TIMED_STEPS):
-            with turn(self.device):
-                run.steps.begin_epoch(1, torch.Generator())
-            self._wait()
-            start = time.perf_counter()
-            run.steps.advance()
-            self._wait()
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-
-    @contextlib.contextmanager
-    def _prepared(self, architecture: AnyNetwork) -> Iterator[None]:
-        """A stream of its own on a GPU; on a CPU, as many threads as this network can feed."""
-        if self.device.type == "cuda":
-            with own_stream(self.device):
-                yield
-            return
-        size = self.recipe.batch_size_for(len(self._train))
-        step_macs = size * _macs(architecture)
-        most = max(1, self._threads // self._sharing)
-        torch.set_num_threads(max(1, min(most, round(step_macs / MACS_PER_THREAD))))
-        try:
-            with kept_memory():
-                yield
-        finally:
-            torch.set_num_threads(self._threads)
-
-    @contextlib.contextmanager
-    def _memory_errors(self) -> Iterator[None]:
-        """Tells a lack of memory, on whatever device, from other errors."""
-        try:
-            yield
-        except RuntimeError as error:
-            if not lacks_memory(error):
-                raise
-            reason = str(error).partition("\n")[0]
-            raise OutOfMemoryError(f"training on {self.device}: {reason}") from None
-
     def _identity(self, assignment: Assignment) -> str:
-        """What a checkpoint must be of, to be gone on with."""
-        about = (
-            assignment.architecture.id,
-            assignment.seed,
+        return training_identity(
+            assignment,
             self.device.type,  # whose generators' states differ
-            _digest(assignment.start),
             self.recipe,
             self._augmentation,
             self._classes,
             self.normalisation,
             (len(self._train), len(self._validation)),
         )
-        return hashlib.sha256(repr(about).encode()).hexdigest()[:16]
 
 
 def _macs(network: AnyNetwork) -> int:
     return costs(network.lower()).macs if isinstance(network, Architecture) else network.macs
-
-
-def _digest(weights: Weights | None) -> str | None:
-    if weights is None:
-        return None
-    digest = hashlib.sha256()
-    for name, value in sorted(weights.items()):
-        digest.update(name.encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()[:16]

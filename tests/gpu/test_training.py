@@ -109,7 +109,7 @@ def test_fresh_weights_are_the_same_on_every_device() -> None:
 def test_a_captured_step_does_what_a_plain_one_does() -> None:
     losses, by = [], trainer()
     for captured in (False, True):
-        with by._prepared(network()):  # a stream of its own, as capturing needs
+        with by.prepared(network()):  # a stream of its own, as capturing needs
             run = by._run(network(), 3, None)
             run.network.train()
             run.steps.begin_epoch(1, torch.Generator().manual_seed(0))

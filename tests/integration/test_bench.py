@@ -52,6 +52,29 @@ def test_networks_of_every_kind_side_by_side(
     assert "ONNX Runtime" in out
 
 
+def test_files_of_one_name_are_told_apart_and_names_are_printed_as_they_are(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = onnx.load_model(folder / "large.onnx")
+    for at, node in enumerate(model.graph.node):
+        node.name = f"[red]{at}[/x]"
+    files = [Path("b1", "model.onnx"), Path("b2", "model.onnx"), Path("net[v2].onnx")]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(model.SerializeToString())
+    assert main(["bench", *map(str, files), "--seconds", "0.05"]) == 0
+    rows = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert {"b1/model.onnx", "b2/model.onnx", "net[v2]"} <= set(rows)
+    assert main(["bench", str(files[0]), "--seconds", "0.05", "--profile"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^ ?model ", out, re.MULTILINE)
+    assert re.search(r"\[red\]\d+\[/x\]", out)
+
+
 def test_profile_tells_stages_apart_and_draws_them(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,8 @@ from mbnas.cli import VERBS, main
 from mbnas.errors import SpaceError
 from mbnas.search import open_study
 
+DRY_RUN = ["search", "digits_tiny", "--data", "digits", "--dry-run"]
+
 
 def test_search_says_each_trial_the_front_and_what_to_do_next(real_study: RealStudy) -> None:
     lines = real_study.output.splitlines()
@@ -70,6 +72,27 @@ def test_dry_run_of_a_study_that_goes_on_leaves_out_what_it_has_spent(
     assert "would run 7 epochs," in result.stdout
     result = run_mbnas(*real_study.command, "--epochs-total", 1, "--dry-run")
     assert "would run 0 epochs," in result.stdout
+
+
+def test_dry_run_counts_the_epochs_of_a_training_that_was_laid_down(
+    real_study: RealStudy, study_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [study_copy if part == real_study.folder else part for part in real_study.command]
+    spent = sum(len(trial.curve) for trial in open_study(study_copy).trials)
+
+    def search(*budget: object) -> str:
+        assert main([str(part) for part in (*command, *budget)]) == 0
+        return capsys.readouterr().out
+
+    search("--epochs-total", spent + 1)
+    before = open_study(study_copy).folder.record_file.read_bytes()
+    assert sum(len(trial.curve) for trial in open_study(study_copy).trials) == spent
+    assert "would run 6 epochs," in search("--epochs-total", spent + 7, "--dry-run")
+    assert "would run 2 trials," in search("--trials", TRIALS + 2, "--dry-run")
+    assert open_study(study_copy).folder.record_file.read_bytes() == before
+    (study_copy / "study.db").unlink()
+    assert "would run 7 epochs," in search("--epochs-total", spent + 7, "--dry-run")
+    assert not (study_copy / "study.db").exists()
 
 
 def test_space_checks_shows_and_samples(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,6 +166,11 @@ def test_every_shipped_space_loads(capsys: pytest.CaptureFixture[str]) -> None:
             ["search", "digits_tiny", "--data", "digits", "--maximize", "acuracy"],
             'did you mean "accuracy"',
         ),
+        ([*DRY_RUN, "--trials", "-3"], "trials = -3: must be at least 1"),
+        ([*DRY_RUN, "--budget", "0"], "budget = 0 s: must be above 0"),
+        ([*DRY_RUN, "--epochs-total", "-5"], "epochs in all = -5: must be at least 1"),
+        ([*DRY_RUN, "--study", str(ROOT / "docs")], "holds other things and no study"),
+        ([*DRY_RUN, "--study", str(ROOT / "README.md")], "README.md: cannot be read"),
         (["report", "nowhere"], "nowhere: no such folder"),
         (["export", "nowhere"], "nowhere: no such folder"),
     ],
@@ -170,6 +198,7 @@ def test_debug_shows_the_traceback() -> None:
         ["search", "digits_tiny"],
         ["search", "digits_tiny", "--data", "digits", "--limit", "latency=2"],
         ["search", "digits_tiny", "--data", "digits", "--budget", "2 weeks"],
+        ["report", "studies/photos", "--out", ""],
     ],
 )
 def test_wrong_usage_is_exit_code_2(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:

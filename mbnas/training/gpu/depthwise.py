@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from mbnas.training.gpu import depthwise_kernels as kernels
 from mbnas.training.gpu.tiles import WIDTH_STEP, Tiling, processors
@@ -61,6 +62,7 @@ class _Depthwise(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, None]:
         x, taps = ctx.saved_tensors
         dy = dy.contiguous(memory_format=torch.channels_last)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from mbnas.training.gpu import norm_kernels as kernels
@@ -96,6 +97,7 @@ class _NormActivation(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         x, *known = ctx.saved_tensors
         layer: NormActivation = ctx.layer

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from integration.studies import fake_search
 
 from mbnas.analysis.known_table import Columns, KnownTable, read_table, table_of_study
-from mbnas.analysis.simulation import Plan, Run, needed, replay, simulate
+from mbnas.analysis.simulation import Needed, Plan, Run, needed, replay, simulate
 from mbnas.errors import StudyError
+from mbnas.report.simulation_page import needed_said
 
 COLUMNS = Columns(
     choices=("arch",), maximize=("acc1", "acc2"), minimize="ms", reference=("0.2", "max")
@@ -75,12 +77,43 @@ def test_several_columns_are_choices_and_a_missing_point_is_the_nearest_row(tmp_
         ("arch,acc1,acc2,ms\n00,0.5,much,1\n", "acc2 = much in row 1"),
         ("arch,acc1,acc2,ms\n", "has no rows"),
         ("", "cannot be read as CSV"),
+        (
+            "arch,acc1,acc2,ms\n01,0.5,0.5,1\n00,0.5,0.5,1\n01,0.5,0.6,1\n",
+            "arch = 01 in rows 1 and 3, with different results; name all columns of choices",
+        ),
     ],
 )
 def test_faults_of_a_table_are_told_in_one_line(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=words) as error:
         read_table(written(tmp_path, text), COLUMNS)
     assert "\n" not in str(error.value)
+
+
+def test_a_row_that_stands_twice_is_one_point(tmp_path: Path) -> None:
+    text = "arch,acc1,acc2,ms\n00,0.5,0.5,1\n01,0.6,0.6,2\n00,0.5,0.5,1\n"
+    assert read_table(written(tmp_path, text), COLUMNS).size == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"choices": ("arch", "arch")}, "choices = arch: stands in choices already"),
+        ({"maximize": ("acc1", "arch")}, "maximize = arch: stands in choices already"),
+        ({"minimize": "acc1"}, "minimize = acc1: stands in maximize already"),
+        ({"known": ("ms",)}, "known = ms: stands in minimize already"),
+    ],
+)
+def test_a_column_stands_in_one_place(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(StudyError, match=f"{words}; name each column once"):
+        replace(COLUMNS, **changes)
+
+
+@pytest.mark.parametrize("number", ["1e309", "nan", "-inf", "low"])
+def test_a_reference_point_is_finite(number: str, tmp_path: Path) -> None:
+    file = written(tmp_path, "arch,acc1,acc2,ms\n00,0.5,0.5,1\n")
+    for reference in ((number, "max"), ("min", number)):
+        with pytest.raises(StudyError, match=f'reference "{number}": write a finite number'):
+            read_table(file, replace(COLUMNS, reference=reference))
 
 
 @pytest.mark.parametrize("name", ["choices", "maximize"])
@@ -133,6 +166,16 @@ def test_trainings_needed_are_medians_with_quartiles() -> None:
     found = {one.share: one for one in needed(runs)}
     assert (found[0.95].median, found[0.95].low, found[0.95].high) == (8, 6, 10)
     assert np.isinf(found[0.98].median)
+
+
+def test_what_a_table_that_is_used_up_does_not_reach_is_said(tmp_path: Path) -> None:
+    table = grid(tmp_path)
+    never = Needed("random", 0.99, np.inf, np.inf, np.inf)
+    seldom = Needed("random", 0.99, 4, 3, np.inf)
+    few, all_ = Plan(trainings=table.size - 1), Plan(trainings=table.size)
+    assert [needed_said(one, table, few) for one in (never, seldom)] == ["> 17", "4 (3–> 17)"]
+    said = [needed_said(one, table, all_) for one in (never, seldom)]
+    assert said == ["not reached", "4 (3–not reached)"]
 
 
 def test_a_finished_study_is_a_table(tmp_path: Path) -> None:

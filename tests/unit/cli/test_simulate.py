@@ -58,6 +58,7 @@ def test_settings_beside_the_table_need_not_be_said_and_the_last_lines_are_the_a
         ("choices = []", "choices = []: name at least one"),
         ("maximize = []", "maximize = []: name at least one"),
         ("samplers = []", "samplers = []: name at least one"),
+        (SETTINGS.replace('"acc2"', '"arch"'), "maximize = arch: stands in choices already"),
     ],
 )
 def test_faults_in_the_settings_are_told(
@@ -79,3 +80,23 @@ def test_columns_must_be_said(table: Path, capsys: pytest.CaptureFixture[str]) -
     table.with_suffix(".toml").unlink()
     assert main(["simulate", str(table)]) == 1
     assert "--choices" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["", ".", "..", "/"])
+def test_a_folder_without_a_name_is_no_table(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    assert main(["simulate", place]) == 1
+    assert "not a study" in capsys.readouterr().err
+
+
+def test_a_name_is_printed_as_it_is(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renamed = table.rename(tmp_path / "t[red]9.csv")
+    # As Windows' Notepad writes it.
+    renamed.with_suffix(".toml").write_text(SETTINGS, encoding="utf-8-sig")
+    assert main(["simulate", str(renamed), "--workers", "1", "--out", str(tmp_path / "out")]) == 0
+    assert "t[red]9: 9 networks" in capsys.readouterr().out

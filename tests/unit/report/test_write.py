@@ -65,3 +65,27 @@ def test_a_place_that_cannot_be_written_is_said(bare: Study, tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     with pytest.raises(StudyError, match=r"report\.html: the report cannot be written"):
         write_report(bare, tmp_path / "file" / "report.html")
+
+
+def test_a_folder_that_is_there_is_where_the_report_goes(bare: Study, tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    assert write_report(bare, tmp_path / "pages") == tmp_path / "pages" / "report.html"
+    assert {file.name for file in tmp_path.iterdir()} == {"pages"}
+    assert write_report(bare, bare.folder.path) == bare.folder.report_file
+
+
+@pytest.mark.parametrize("name", ["study.json", "study.db", "trials/00000/result.json", "notes"])
+def test_the_studys_own_files_are_not_written_over(name: str, bare: Study, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(bare.folder.path)
+    before = {file: file.read_bytes() for file in bare.folder.path.rglob("*") if file.is_file()}
+    for folder in (bare.folder.path, bare.folder.path / "trials" / "..", tmp_path / "link"):
+        with pytest.raises(StudyError, match=r"study's own files, and is no \.html file"):
+            write_report(bare, folder / name)
+    after = {file: file.read_bytes() for file in bare.folder.path.rglob("*") if file.is_file()}
+    assert after == before
+
+
+def test_another_page_may_lie_in_the_studys_folder(bare: Study) -> None:
+    page = bare.folder.path / "draft.HTML"
+    assert write_report(bare, page) == page
+    assert page.with_name("draft-front.csv").exists()

@@ -327,3 +327,15 @@ def test_windows_line_ends_and_exact_bytes(tmp_path: Path) -> None:
     loaded = load_space(path)
     assert loaded == read_space(TEXT)
     assert loaded.toml.encode() == path.read_bytes()
+
+
+def test_a_byte_order_mark_is_kept_and_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "notepad.toml"
+    path.write_bytes(TEXT.encode("utf-8-sig"))
+    loaded = load_space(path)
+    assert loaded == read_space(TEXT)
+    assert loaded.toml.encode() == path.read_bytes()
+    assert read_space(loaded.toml) == loaded
+    path.write_bytes(b"\xef\xbb\xbf" + TEXT.encode("utf-8-sig"))
+    with pytest.raises(SpaceError, match="not TOML"):
+        load_space(path)

@@ -76,6 +76,16 @@ def norms(channels: int) -> tuple[nn.BatchNorm2d, nn.BatchNorm2d]:
     return one.to(DEVICE), other.to(DEVICE)
 
 
+@pytest.mark.parametrize("of", ["norm", "depthwise"])
+def test_a_gradient_of_a_gradient_is_refused(of: str) -> None:
+    conv = nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False).to(DEVICE)
+    layer = NormActivation(norms(8)[0], "silu") if of == "norm" else Depthwise(conv)
+    x = maps(2, 8, 4, 4).requires_grad_()
+    (gradient,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("shape", [(3, 16, 5, 5), (5, 24, 7, 6), (4, 136, 3, 5)])

@@ -100,6 +100,12 @@ def test_a_file_says_what_it_wants_different(tmp_path: Path) -> None:
     assert load_recipe(file) == expected
 
 
+def test_a_files_byte_order_mark_is_none_of_its_text(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[recipe]\nepochs = 12\n", encoding="utf-8-sig")
+    assert load_recipe(file) == Recipe(epochs=12)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
