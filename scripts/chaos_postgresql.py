@@ -16,7 +16,7 @@ from chaos_common import Part, Row, fake_search
 
 from mbnas.search import Observer, Snapshot, Trial
 from mbnas.search.copying import copy_study
-from mbnas.search.storage import VARIABLE
+from mbnas.search.storage_url import VARIABLE
 from mbnas.testing import FakeTrainer
 
 PACK = 8

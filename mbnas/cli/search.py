@@ -13,7 +13,12 @@ from mbnas.cli.options import add_data, add_training, epochs, limit, read_data, 
 from mbnas.cli.progress import progress
 from mbnas.cli.words import duration, front_table, goes_on_with, savings_said
 from mbnas.measure.networks import architecture_in
-from mbnas.search import DEFAULT_SAMPLER, SAMPLERS, is_paid
+from mbnas.search import DEFAULT_SAMPLER, SAMPLERS, Budget, is_paid
+from mbnas.search.evaluation import CURVE
+from mbnas.search.folder import StudyFolder
+from mbnas.search.storage import open_optuna_study
+from mbnas.search.storage_url import chosen_storage, recorded_storage
+from mbnas.search.study import broken_off
 
 _EPILOG = """\
 examples:
@@ -226,10 +231,13 @@ def _predictor(
 def _dry_run(
     search: mbnas.Search, folder: Path, trials: int | None, arguments: argparse.Namespace
 ) -> None:
+    Budget(trials, arguments.budget, arguments.epochs_total)  # refuses what the search would
+    place = StudyFolder(folder)
+    place.check_place()
     data, space = search.data, search.space
-    epochs, is_new = arguments.epochs_total, not (folder / "study.json").exists()
+    epochs, is_new = arguments.epochs_total, not place.exists
     if not is_new:
-        trials, epochs = _left(folder, trials, epochs)
+        trials, epochs = _left(folder, trials, epochs, arguments.storage)
     with progress(search.recipe.epochs) as observer:
         if search.goals.limits:
             observer.limits_to_check(search.goals.limits)
@@ -256,15 +264,29 @@ def _dry_run(
         print(f"would run {epochs} epochs, as of {whole:.0f} trials, in {folder}")
 
 
-def _left(folder: Path, trials: int | None, epochs: int | None) -> tuple[int | None, int | None]:
+def _left(
+    folder: Path, trials: int | None, epochs: int | None, storage: str | None
+) -> tuple[int | None, int | None]:
     """Trials and epochs in all, without those that a study has spent; says how many trials."""
-    done = [trial for trial in mbnas.open_study(folder).trials if is_paid(trial)]
+    study = mbnas.open_study(folder)
+    done = [trial for trial in study.trials if is_paid(trial)]
     print(f"goes on   {folder} has {len(done)} evaluated trials, which count")
-    spent = sum(len(trial.curve) for trial in done)
-    return (
-        None if trials is None else max(0, trials - len(done)),
-        None if epochs is None else max(0, epochs - spent),
-    )
+    if epochs is not None:
+        spent = sum(len(trial.curve) for trial in done) + _laid_down(study, storage)
+        epochs = max(0, epochs - spent)
+    return None if trials is None else max(0, trials - len(done)), epochs
+
+
+def _laid_down(study: mbnas.Study, storage: str | None) -> int:
+    """Epochs of trials that are not at their end; only the study's database knows them."""
+    folder, record = study.folder, study.record
+    chosen = chosen_storage(storage, record)
+    # A database that is not there yet would be made.
+    if recorded_storage(chosen) != record.storage or not (chosen or folder.database.exists()):
+        return 0
+    ended = {trial.number for trial in study.trials}
+    begun = broken_off(open_optuna_study(folder, record, storage))
+    return sum(len(one.user_attrs.get(CURVE, [])) for one in begun if one.number not in ended)
 
 
 def _seconds(text: str) -> float:

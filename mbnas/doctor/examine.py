@@ -10,7 +10,7 @@ from mbnas.doctor.finding import Finding, fault, first_line
 from mbnas.doctor.passwords import hidden
 
 STORAGE_VARIABLE = "MBNAS_STORAGE"
-"""As in mbnas.search.storage, which not every machine can import."""
+"""As in mbnas.search.storage_url, which not every machine can import."""
 Check = Callable[[], list[Finding]]
 
 

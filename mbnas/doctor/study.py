@@ -20,7 +20,7 @@ from mbnas.measure.host import this_host
 from mbnas.search.folder import HEAVY_FILES, StudyFolder
 from mbnas.search.record import StudyRecord
 from mbnas.search.steering import read_progress
-from mbnas.search.storage import chosen_storage
+from mbnas.search.storage_url import chosen_storage
 from mbnas.search.study import RESULT, Study
 from mbnas.search.trial import Trial
 from mbnas.search.watched import WatchedStudy

@@ -19,14 +19,8 @@ from mbnas.search.holder import HOLDER_FILE, LOCK_FILE, held_folder
 from mbnas.search.patient import PatientStorage
 from mbnas.search.record import StudyRecord
 from mbnas.search.steering import PROGRESS_FILE, WISH_FILE
-from mbnas.search.storage import (
-    OWNER,
-    chosen_storage,
-    open_storage,
-    quiet_optuna,
-    recorded_storage,
-    study_in,
-)
+from mbnas.search.storage import OWNER, open_storage, quiet_optuna, study_in
+from mbnas.search.storage_url import chosen_storage, recorded_storage
 from mbnas.search.study import Study, open_study
 
 _HALF = "half a copy"

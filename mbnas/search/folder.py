@@ -105,13 +105,17 @@ class StudyFolder:
         Raises:
             StudyError: another process holds it, or the folder is no place for a study.
         """
-        self._check_place()
+        self.check_place()
         busy = "another command is at work on this study"
         with held_folder(self.path, busy, take_over=take_over) as held:
             yield held
 
-    def _check_place(self) -> None:
-        """Refuses a folder of somebody's own, before anything is put into it."""
+    def check_place(self) -> None:
+        """Refuses a folder of somebody's own, before anything is put into it.
+
+        Raises:
+            StudyError: it holds other things, or is no folder.
+        """
         if self.exists or not self.path.exists():
             return
         try:

@@ -17,7 +17,8 @@ from mbnas.search.database_faults import told
 from mbnas.search.evaluation import STARTED_FROM
 from mbnas.search.folder import HEAVY_FILES, KEPT_LATEST, StudyFolder, left_overs
 from mbnas.search.patient import PatientStorage
-from mbnas.search.storage import chosen_storage, open_storage, study_in
+from mbnas.search.storage import open_storage, study_in
+from mbnas.search.storage_url import chosen_storage
 from mbnas.search.study import Study, open_study
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,21 +26,16 @@ from mbnas.search.front import is_settled
 from mbnas.search.ledger import Ledger
 from mbnas.search.objectives import Goals, Limit, Objective, maximize, minimize
 from mbnas.search.proposals import Enqueued, Proposals
-from mbnas.search.record import DataRecord, StudyRecord, now, package_versions
 from mbnas.search.recovery import recover
 from mbnas.search.reuse import KnownResults
 from mbnas.search.samplers import DEFAULT_SAMPLER, SamplerSource, check_sampler
+from mbnas.search.settings import Settings
 from mbnas.search.steered import Gate, Steering
 from mbnas.search.stopping import FrontReach, Stopping, telling_images
-from mbnas.search.storage import (
-    check_storage,
-    new_storage,
-    open_optuna_study,
-    recorded_storage,
-)
+from mbnas.search.storage import check_storage, open_optuna_study
+from mbnas.search.storage_url import new_storage
 from mbnas.search.study import Study, open_study, read_trials
 from mbnas.space import SearchSpace
-from mbnas.training.images import Normalisation
 from mbnas.training.recipe import Recipe
 from mbnas.training.torch_trainer import TorchTrainer
 from mbnas.training.trainer import Trainer
@@ -146,16 +140,26 @@ class Search:
             pack=pack,
         )
         self._folder = StudyFolder(study)
-        self._sampler_name = check_sampler(sampler)
         self._sampler = sampler
         self._predictor = predictor
         self._batch = batch
         self._trial_seconds = trial_seconds
         self._storage = storage
         self._stopping = stopping
-        self._warm_start = warm_start
         self._start = dict(start or {})
         self._reuse = [open_study(folder) for folder in reuse]
+        self._settings = Settings(
+            folder=self._folder,
+            space=space,
+            data=data,
+            goals=self.goals,
+            seed=seed,
+            sampler=check_sampler(sampler),
+            stopping=stopping,
+            warm_start=warm_start,
+            storage=storage,
+            equipment=self._equipment,
+        )
         self._check_start()
 
     @property
@@ -216,7 +220,8 @@ class Search:
                 found.check()
         self._equipment.trainer(observer)
         self._equipment.settle_precision(sampled(self.space, TRIED, self.seed))
-        record = self._record(self._reference_cost(), self._equipment.normalisation)
+        cost, normalisation = self._reference_cost(), self._equipment.normalisation
+        record = self._settings.record(cost, normalisation)
         self._folder.create(record, self.space)
 
     def _driver(
@@ -300,10 +305,10 @@ class Search:
     def _known_results(self) -> KnownResults:
         """What other studies trained; refuses what cannot be gone on with or taken over."""
         if self._folder.exists:
-            self._check_same_study()
+            self._settings.check_same()
         for other in self._reuse:
             self._equipment.take_precision(other.record.recipe.precision)
-        record = self._record(0.0, None)  # of the study as it is or will be
+        record = self._settings.record(0.0, None)  # of the study as it is or will be
         return KnownResults(self._reuse, record, self.space.resolutions[-1])
 
     def _check_start(self) -> None:
@@ -314,47 +319,6 @@ class Search:
                     f"start {name}: resolution = {architecture.resolution} is above the space's"
                     f" largest, {largest}, at which the images are kept; write it down smaller"
                 )
-
-    def _check_same_study(self) -> None:
-        """Refuses to go on with a study that was made of something else."""
-        record, space = self._folder.read()
-        self._equipment.take_precision(record.recipe.precision)
-        there = self._record(record.reference_cost, record.data.normalisation)
-        differences = record.differences(there)
-        if space != self.space:
-            differences.insert(0, f"space: {space.name} there, another or a changed one now")
-        if differences:
-            raise StudyError(
-                f"{self._folder.path}: was made with other settings ({'; '.join(differences)});"
-                " name a new folder, or repeat its own settings to go on"
-            )
-
-    def _record(self, reference_cost: float, normalisation: Normalisation | None) -> StudyRecord:
-        return StudyRecord(
-            name=self._folder.path.resolve().name,
-            created=now(),
-            seed=self.seed,
-            sampler=self._sampler_name,
-            stopping=_rule_name(self._stopping),
-            data=DataRecord(
-                spec=self.data.spec,
-                classes=self.data.classes,
-                sizes=dict(self.data.sizes.items()),
-                digest=self.data.digest(),
-                split=self.data.split,
-                normalisation=normalisation,
-            ),
-            goals=self.goals,
-            recipe=self.recipe,
-            threads=self._equipment.meter.threads,
-            warm_start=self._warm_start,
-            reference_accuracy=1 / len(self.data.classes),  # what guessing would reach
-            reference_cost=reference_cost,
-            host=self._equipment.host,
-            versions=package_versions(),
-            id=uuid.uuid4().hex,
-            storage=recorded_storage(new_storage(self._storage)),
-        )
 
 
 def _recipe(given: Recipe | None, trainer: Trainer | None, usual: Recipe) -> Recipe:
@@ -379,9 +343,3 @@ def _check_above_0(**given: float | None) -> None:
     for name, value in given.items():
         if value is not None and not value > 0:
             raise StudyError(f"{name} = {value:g}: must be above 0")
-
-
-def _rule_name(stopping: Stopping | bool) -> str:
-    if isinstance(stopping, bool):
-        return FrontReach.__name__ if stopping else "none"
-    return type(stopping).__name__

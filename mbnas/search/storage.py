@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +14,22 @@ from alembic.util import CommandError
 from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.study import StudyDirection
 from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from mbnas.errors import StudyError
 from mbnas.search.database_faults import told
 from mbnas.search.folder import StudyFolder
 from mbnas.search.patient import PatientStorage
 from mbnas.search.record import StudyRecord
+from mbnas.search.storage_url import (
+    EXAMPLE,
+    chosen_storage,
+    hidden_url,
+    parsed_url,
+    recorded_storage,
+)
 
-VARIABLE = "MBNAS_STORAGE"
-"""The environment variable that names a database's URL, password and all."""
 OWNER = "mbnas_id"
 """The Optuna study's user attribute that holds its record's id."""
 PATIENCE_SECONDS = 120.0
@@ -33,7 +37,6 @@ PATIENCE_SECONDS = 120.0
 LOCK_SECONDS = 60.0
 """How long another program may hold study.db."""
 _DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
-_SECRETS = ("password", "passwd", "sslpassword")
 # What one damaged file may bring up: the database, its schema's versions, or Optuna itself.
 _DATABASE_ERRORS = (SQLAlchemyError, CommandError, OptunaError, RuntimeError)
 # What Optuna's readers raise for a row that is missing, or that holds what it never wrote.
@@ -43,7 +46,6 @@ _PACKAGES = {
     "psycopg2": "psycopg2-binary",
     "MySQLdb": "mysqlclient",
 }
-_EXAMPLE = "such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 # Of libpq: notices within two minutes that a server is gone without a word.
 _LIBPQ = {
     "connect_timeout": 10,
@@ -51,40 +53,6 @@ _LIBPQ = {
     "keepalives_interval": 15,
     "keepalives_count": 6,
 }
-
-
-def new_storage(url: str | None) -> str | None:
-    """The URL for a study that is to be made: what is given, else the environment's.
-
-    Args:
-        url: "" is study.db, whatever the environment says.
-
-    Returns:
-        None for study.db.
-    """
-    return (os.environ.get(VARIABLE) if url is None else url) or None
-
-
-def chosen_storage(url: str | None, record: StudyRecord) -> str | None:
-    """The URL for a study that is there: what is given, else the environment's, else its record's.
-
-    A study that lies in study.db stays there, whatever the environment says.
-
-    Returns:
-        None for study.db.
-    """
-    if url is None and record.storage is None:
-        return None
-    return new_storage(url) or record.storage
-
-
-def recorded_storage(url: str | None) -> str | None:
-    """A URL as study.json holds it: without its password.
-
-    Raises:
-        StudyError: not a URL.
-    """
-    return None if url is None else _without_secrets(_parsed(url))
 
 
 def check_storage(url: str | None, folder: StudyFolder) -> None:
@@ -116,8 +84,8 @@ def open_storage(url: str | None, folder: StudyFolder) -> PatientStorage:
         _clear_sides(folder.database)
         _make_whole(folder.database)
         return _opened(URL.create("sqlite", database=str(folder.database)), str(folder.database))
-    parsed = _parsed(url)
-    return _opened(parsed, f"storage {_hidden(parsed)}")
+    parsed = parsed_url(url)
+    return _opened(parsed, f"storage {hidden_url(parsed)}")
 
 
 def open_optuna_study(
@@ -253,7 +221,7 @@ def _telling(place: str) -> Iterator[None]:
     except NoSuchModuleError as error:
         name = str(error).rpartition(":")[2].split(".")[0]
         raise StudyError(
-            f"{place}: {name} is no kind of database; name another URL, {_EXAMPLE}"
+            f"{place}: {name} is no kind of database; name another URL, {EXAMPLE}"
         ) from None
     except _DATABASE_ERRORS as error:
         raise told(place, error) from error
@@ -263,41 +231,6 @@ def _no_driver(parsed: URL, place: str, error: ImportError) -> StudyError:
     missing = getattr(error.__cause__ or error, "name", None) or parsed.get_driver_name()
     package = _PACKAGES.get(missing, missing)
     return StudyError(f"{place}: needs the package {missing}; install it: pip install {package}")
-
-
-def _parsed(url: str) -> URL:
-    """A URL, PostgreSQL's driver named and a file's path made whole."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        hidden = re.sub(r"//[^@/]*@", "//***@", url)
-        raise StudyError(f"storage {hidden}: not a database's URL, {_EXAMPLE}") from None
-    if parsed.drivername == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername.partition("+")[0] == "sqlite":
-        if parsed.database in (None, "", ":memory:"):
-            raise StudyError(
-                f"storage {url}: keeps nothing; name a file, such as sqlite:////data/studies.db"
-            )
-        return parsed.set(database=str(Path(str(parsed.database)).absolute()))
-    return parsed
-
-
-def _hidden(parsed: URL) -> str:
-    """A URL as it is shown."""
-    return _secretless_query(parsed).render_as_string(hide_password=True)
-
-
-def _without_secrets(parsed: URL) -> str:
-    bare = _secretless_query(parsed)
-    without = URL.create(
-        bare.drivername, bare.username, None, bare.host, bare.port, bare.database, bare.query
-    )
-    return without.render_as_string(hide_password=False)
-
-
-def _secretless_query(parsed: URL) -> URL:
-    return parsed.difference_update_query(_SECRETS)
 
 
 def _clear_sides(database: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,15 +18,15 @@ from mbnas.analysis.contest import _wanted
 from mbnas.analysis.contest_record import ContestRecord
 from mbnas.cli.baselines import _show
 from mbnas.dashboard.shown import ShownStudies
-from mbnas.errors import StudyError
+from mbnas.errors import BuildError, StudyError
 from mbnas.report import front_figure
 from mbnas.report.contest_page import contest_summary
 from mbnas.report.contests import stamp
 from mbnas.search import Study, open_study
-from mbnas.search.storage import VARIABLE
+from mbnas.search.storage_url import VARIABLE
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
 from mbnas.training.recipe import Recipe
-from mbnas.training.trainer import Assignment, NonFiniteLossError
+from mbnas.training.trainer import Assignment, NonFiniteLossError, OutOfMemoryError
 
 
 @pytest.fixture
@@ -62,6 +63,48 @@ def test_a_baseline_that_is_a_trials_network_is_trained_as_the_trial_was(tmp_pat
         (wanted,) = _wanted(Contender.of(trial), contest, record.seed)
         training = Varied().train(Assignment(wanted.architecture, wanted.seed), lambda _: None)
         assert training.accuracy == trial.accuracy
+
+
+def test_baselines_that_were_only_planned_are_forgotten(study: Study) -> None:
+    with pytest.raises(BuildError):
+        mbnas.baselines(study, meter=FakeLatencyMeter(), device="foo")
+    found = baselines(study, NAMES[0])
+    assert [one.contender.name for one in found.networks] == ["mobilenet_v2 ×0.35"]
+    record = json.loads((study.folder.path / FOLDER / "contest.json").read_text())
+    assert [one["name"] for one in record["contenders"]] == ["mobilenet_v2 ×0.35"]
+
+
+def test_a_baseline_that_lacked_memory_is_trained_again(study: Study) -> None:
+    def fills(_: object) -> None:
+        raise OutOfMemoryError("out of memory")
+
+    settings = {"meter": FakeLatencyMeter()}
+    found = mbnas.baselines(study, NAMES[:1], trainer=FakeTrainer(before=fills), **settings)
+    assert found.networks[0].failure == "out of memory"
+    found = mbnas.baselines(study, NAMES[:1], trainer=FakeTrainer(), **settings)
+    assert found.networks[0].failure is None
+
+
+def test_few_images_of_a_class_make_the_comparison_less_sure(tmp_path: Path) -> None:
+    study = fake_search(
+        tmp_path / "study",
+        objectives=[mbnas.maximize("balanced_accuracy"), mbnas.minimize("latency_ms")],
+        recipe=Recipe(epochs=3),
+    ).run(6)
+    even = baselines(study).versus
+    file = study.folder.path / FOLDER / "contest.json"
+    record = json.loads(file.read_text())
+    record["validation_members"][0] = 1
+    file.write_text(json.dumps(record))
+    found = mbnas.open_baselines(study)
+    assert found is not None
+    assert found.versus is not None
+    assert even is not None
+    wider = [
+        (one.margin.high - one.margin.low) / (other.margin.high - other.margin.low)
+        for one, other in zip(found.versus.against, even.against, strict=True)
+    ]
+    assert min(wider) > 1.5
 
 
 def test_a_random_search_spends_as_many_epochs(study: Study) -> None:

@@ -14,7 +14,7 @@ import optuna
 import pytest
 from helpers import run_mbnas, tiny_space
 from integration.conftest import RealStudy
-from integration.studies import digits, fake_search
+from integration.studies import fake_search
 from numpy.typing import NDArray
 from optuna.search_space import IntersectionSearchSpace
 from safetensors.numpy import load_file
@@ -269,7 +269,7 @@ def test_a_search_that_reuses_goes_on_without_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"recipe": Recipe(epochs=7)}, "epochs: .* there, 7 now"),
+        ({"recipe": Recipe(epochs=7), "trainer": FakeTrainer(epochs=7)}, "epochs: .* there, 7 now"),
         ({"data": load_data("digits", seed=3)}, "split: "),
         ({"warm_start": True}, "warm start: False there, True now"),
         ({"space": tiny_space(resolution=8)}, "images decoded at 12 pixels there, 8 now"),
@@ -344,9 +344,8 @@ def test_what_breaks_a_limit_is_taken_over_once(tmp_path: Path) -> None:
 
 
 def test_where_trainings_pause_is_no_other_way(tmp_path: Path) -> None:
-    recipe = Recipe.for_images(digits().sizes["train"], 12)
-    fake_search(tmp_path / "other", recipe=replace(recipe, rungs=(1, 2))).run(trials=2)
-    rungs = replace(recipe, rungs=(3,))
+    fake_search(tmp_path / "other", recipe=Recipe(epochs=3, rungs=(1, 2))).run(trials=2)
+    rungs = Recipe(epochs=3, rungs=(2,))
     study = fake_search(tmp_path / "study", recipe=rungs, reuse=[tmp_path / "other"]).run(trials=1)
     assert study.savings.known == 2
 

@@ -20,7 +20,8 @@ from mbnas.search import Observer, Snapshot, Study, Trial, open_study, patient
 from mbnas.search.copying import copy_study
 from mbnas.search.folder import StudyFolder
 from mbnas.search.pruning import prune_study
-from mbnas.search.storage import OWNER, VARIABLE, open_storage
+from mbnas.search.storage import OWNER, open_storage
+from mbnas.search.storage_url import VARIABLE
 from mbnas.testing import FakeTrainer
 
 TRIALS = 8
