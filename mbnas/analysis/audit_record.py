@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from mbnas.analysis.records import read_file, write_file
+from mbnas.analysis.trainings import Trainings
 from mbnas.data import Dataset
 from mbnas.errors import StudyError
 from mbnas.search.holder import held_folder
@@ -21,6 +22,7 @@ from mbnas.training.recipe import Recipe
 NETWORKS = 24
 TWICE = 8
 SCHEMA = 1
+TRAININGS_FOLDER = "trainings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def held(folder: Path, record: AuditRecord) -> Iterator[None]:
     """
     file = folder / "audit.json"
     with held_folder(folder, "another audit is running there"):
-        if file.exists():
+        if file.exists() and _is_begun(folder):
             differences = read_file(AuditRecord, file).differences(record)
             if differences:
                 raise StudyError(
@@ -134,3 +136,8 @@ def held(folder: Path, record: AuditRecord) -> Iterator[None]:
         else:
             write_file(file, record)
         yield
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether something was trained: a command that failed before that binds nobody."""
+    return any(Trainings(place).begun() for place in (folder / TRAININGS_FOLDER).glob("*"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbnas.analysis.audit import Audit, Sampled, audited
-from mbnas.analysis.audit_record import AuditPlan, AuditRecord, held
+from mbnas.analysis.audit_record import TRAININGS_FOLDER, AuditPlan, AuditRecord, held
 from mbnas.analysis.trainings import Done, Trainings, Wanted
 from mbnas.data import Dataset
 from mbnas.engine import make_engine, make_trainer
@@ -166,7 +166,7 @@ class _Conduct:
             )
 
     def _place(self, length: int) -> Trainings:
-        return Trainings(self.folder / "trainings" / f"{length:03d}")
+        return Trainings(self.folder / TRAININGS_FOLDER / f"{length:03d}")
 
 
 def _drawn(space: SearchSpace, plan: AuditPlan) -> list[Architecture]:

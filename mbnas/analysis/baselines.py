@@ -14,7 +14,8 @@ from mbnas.analysis.contest import (
     contested,
     interval_error,
 )
-from mbnas.analysis.contest_record import RECORD_FILE
+from mbnas.analysis.contest_record import RECORD_FILE, ContestRecord
+from mbnas.analysis.records import read_file
 from mbnas.analysis.study_data import study_data
 from mbnas.analysis.uncertainty import Draws, accuracy_draws, cost_draws
 from mbnas.analysis.versus import Standing, Versus, versus
@@ -65,7 +66,7 @@ def baselines(
     """Trains and times baselines as the trials of a study were, and holds its front against them.
 
     What is broken off goes on, at the epoch, when it is called again; baselines of earlier calls
-    stay.
+    stay, once they are begun.
 
     Args:
         study: The study; its largest resolution is the baselines' too.
@@ -139,16 +140,20 @@ def open_baselines(study: Study) -> Baselines | None:
     folder = study.folder.path / FOLDER
     if not (folder / RECORD_FILE).exists():
         return None
-    found = contested(folder, study.record.seed, len(study.record.data.classes))
-    goals = study.record.goals
+    data, goals = study.record.data, study.record.goals
+    record = read_file(ContestRecord, folder / RECORD_FILE)
+    found = contested(folder, study.record.seed, len(data.classes))
+    images = record.telling_images(data.sizes["validation"], goals.quality)
     theirs = [_standing_of(one, goals) for one in found if one.failure is None]
     random = folder / RANDOM_FOLDER
     searched = open_study(random) if (random / "study.json").exists() else None
     drawn = [] if searched is None else [_standing(one, goals) for one in searched.front]
-    return Baselines(tuple(found), _versus(study, theirs), searched, _versus(study, drawn))
+    return Baselines(
+        tuple(found), _versus(study, theirs, images), searched, _versus(study, drawn, images)
+    )
 
 
-def _versus(study: Study, theirs: Sequence[_Measured]) -> Versus | None:
+def _versus(study: Study, theirs: Sequence[_Measured], images: float) -> Versus | None:
     """The study's front against others; how sure that is, by the images and by the timing."""
     if not study.front or not theirs:
         return None
@@ -156,7 +161,7 @@ def _versus(study: Study, theirs: Sequence[_Measured]) -> Versus | None:
     mine = [_standing(trial, record.goals) for trial in study.front]
     every = [one for one, _ in (*mine, *theirs)]
     draws = Draws(
-        accuracy_draws([[one.accuracy] for one in every], images=record.data.sizes["validation"]),
+        accuracy_draws([[one.accuracy] for one in every], images=images),
         cost_draws([one.cost for one in every], [error for _, error in (*mine, *theirs)]),
     )
     return versus(every[: len(mine)], every[len(mine) :], draws, record.reference)

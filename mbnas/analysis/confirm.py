@@ -52,7 +52,8 @@ def confirm(
 ) -> Confirmation:
     """Trains the front, what is near it and baselines fully with several seeds; then tests them.
 
-    What is broken off goes on, at the epoch, when it is called again; nothing is trained twice.
+    What is broken off goes on, at the epoch, when it is called again; nothing is trained twice,
+    but what failed for want of memory or time.
     The test part is opened when every training has ended, and each opening is written down in
     study.json. Networks that have come to the front since then are added.
 
@@ -112,7 +113,9 @@ def confirm(
 
 
 def open_confirmation(study: Study) -> Confirmation | None:
-    """The confirmation of a study's front; None until it has come to its end.
+    """The confirmation of a study's front; None until it has come to its end for the first time.
+
+    Of one that goes on, all networks that are tested or have failed, and which are still missing.
 
     Raises:
         StudyError: its files are damaged.
@@ -122,10 +125,17 @@ def open_confirmation(study: Study) -> Confirmation | None:
         return None
     record = read_file(ContestRecord, folder / RECORD_FILE)
     found = contested(folder, study.record.seed, len(study.record.data.classes))
-    tested = test_results(folder, list(_names(found)))
-    if len(found) < len(record.contenders) or tested is None:
+    tested = test_results(folder)
+    if tested is None:
         return None
-    return confirmation(study, found, tested, record.recipe, record.seeds)
+    known = [one for one in found if one.failure is not None or tested.has(one.weights)]
+    there = {(one.contender.id, one.contender.trial) for one in known}
+    everyone = [one.contender() for one in record.contenders]
+    missing = [one for one in everyone if (one.id, one.trial) not in there]
+    images = record.telling_images(
+        study.record.data.sizes["validation"], study.record.goals.quality
+    )
+    return confirmation(study, known, tested, record.recipe, record.seeds, missing, images)
 
 
 def _own(study: Study, near: int) -> list[Contender]:
@@ -144,9 +154,11 @@ def _baselines(study: Study, texts: Sequence[str] | None) -> list[Contender]:
 
 def _check_trained(found: Sequence[Contested], folder: Path) -> None:
     if all(one.failure is not None for one in found):
+        may_pass = any(run.may_pass for one in found for run in one.runs)
+        then = "repeat the command" if may_pass else "move the folder away to begin anew"
         raise StudyError(
             f"{folder}: a training of every network failed ({found[0].failure}); mend that, and"
-            " move the folder away to begin anew"
+            f" {then}"
         )
 
 

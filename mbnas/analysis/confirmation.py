@@ -11,6 +11,7 @@ from statistics import fmean, mean, stdev
 import numpy as np
 
 from mbnas.analysis.agreement import Agreement, agreement
+from mbnas.analysis.contenders import Contender
 from mbnas.analysis.contest import Contested
 from mbnas.analysis.test_part import Opening, TestResults
 from mbnas.analysis.uncertainty import Draws, accuracy_draws, cost_draws, pooled_deviation
@@ -108,6 +109,9 @@ class Confirmation:
     Attributes:
         networks: Every network that was trained, baselines last.
         failed: Those with a training that failed.
+        missing: Those that are not trained, timed and tested yet.
+        failed_members: How many of the failed are on the study's front.
+        missing_members: How many of the missing are.
         recipe: By which they were trained.
         seeds: Of each network's trainings.
         deviation: Standard deviation between seeds, pooled over all networks.
@@ -121,6 +125,9 @@ class Confirmation:
 
     networks: tuple[Confirmed, ...]
     failed: tuple[Contested, ...]
+    missing: tuple[Contender, ...]
+    failed_members: int
+    missing_members: int
     recipe: Recipe
     seeds: tuple[int, ...]
     deviation: float
@@ -152,17 +159,33 @@ def confirmation(
     tested: TestResults,
     recipe: Recipe,
     seeds: tuple[int, ...],
+    missing: Sequence[Contender],
+    images: float,
 ) -> Confirmation:
     """Reads trainings, timings and tests together.
 
     The front is chosen by the mean validation accuracy of the seeds, so that the test accuracy of
     its members flatters nobody.
+
+    Args:
+        study: The study.
+        found: The networks that have been tested, or failed.
+        tested: What they reached.
+        recipe: By which they were trained.
+        seeds: Of each network's trainings.
+        missing: Networks that are to come.
+        images: How many images tell an accuracy as exactly as the validation part does.
     """
     goals = study.record.goals
     trained = [one for one in found if one.failure is None]
+    failed = [one for one in found if one.failure is not None]
     own = [one for one in trained if one.contender.trial is not None]
-    places = _places(own, goals, study.record.data.sizes["validation"])
+    places = _places(own, goals, images)
     was = {trial.architecture.id for trial in study.front}
+
+    def was_on_front(one: Contender) -> bool:
+        return one.trial is not None and one.id in was
+
     networks = [
         Confirmed(
             contested=one,
@@ -172,7 +195,7 @@ def confirmation(
             cost=one.cost(goals.cost),
             cost_error=one.cost_error(goals.cost),
             brief=_brief(one, study),
-            was_on_front=one.contender.trial is not None and one.contender.id in was,
+            was_on_front=was_on_front(one.contender),
             place_now=places.get(one.contender.trial, Place()),
             last_fifths=one.last_fifths(goals.quality),
         )
@@ -181,7 +204,10 @@ def confirmation(
     known = [one for one in networks if one.brief is not None]
     return Confirmation(
         networks=tuple(networks),
-        failed=tuple(one for one in found if one.failure is not None),
+        failed=tuple(failed),
+        missing=tuple(missing),
+        failed_members=sum(was_on_front(one.contender) for one in failed),
+        missing_members=sum(map(was_on_front, missing)),
         recipe=recipe,
         seeds=seeds,
         deviation=pooled_deviation([one.validation for one in networks]),
@@ -213,7 +239,7 @@ def is_allowed(one: Contested, goals: Goals) -> bool:
     )
 
 
-def _places(own: Sequence[Contested], goals: Goals, images: int) -> dict[int | None, Place]:
+def _places(own: Sequence[Contested], goals: Goals, images: float) -> dict[int | None, Place]:
     """Where each trial's network stands; those beyond a limit contest nothing."""
     inside = [one for one in own if is_allowed(one, goals)]
     if not inside:
@@ -258,8 +284,9 @@ def _versus(study: Study, networks: Sequence[Confirmed], tested: TestResults) ->
         np.mean([tested.weighted(file.stem, quality) for file in one.contested.weights], axis=0)
         for one in every
     ]
+    labels = tested.labels if quality == "balanced_accuracy" else None
     draws = Draws(
-        accuracy_draws([one.test for one in every], hits=hits),
+        accuracy_draws([one.test for one in every], hits=hits, labels=labels),
         cost_draws([one.cost for one in every], [one.cost_error for one in every]),
     )
     standings = [

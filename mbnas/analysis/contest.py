@@ -18,9 +18,11 @@ from mbnas.analysis.contest_record import (
     ContestRecord,
     Latencies,
     held,
+    latencies_of,
+    trainings_of,
 )
 from mbnas.analysis.records import read_file, write_file
-from mbnas.analysis.trainings import Done, Trainings, Wanted
+from mbnas.analysis.trainings import Done, Wanted
 from mbnas.data import Dataset
 from mbnas.engine import make_engine, make_trainer
 from mbnas.measure.latency import FileMeter, Latency, OrtLatencyMeter
@@ -141,7 +143,7 @@ class Contest:
     observer: ContestObserver
 
     def run(self, contenders: Sequence[Contender]) -> list[Contested]:
-        """Does what is not done yet, for these and all that were in the contest before.
+        """Does what is not done yet, for these and all that the contest has begun with before.
 
         The largest networks are trained first: at the end no core waits long for another's last.
 
@@ -156,7 +158,7 @@ class Contest:
         return contested(self.folder, self.study_seed, self.classes)
 
     def _train(self, contenders: Mapping[str, Contender]) -> None:
-        place = Trainings(_place(self.folder), keep_weights=self.keep_weights)
+        place = trainings_of(self.folder, keep_weights=self.keep_weights)
         largest_first = sorted(contenders.values(), key=lambda one: -one.costs(self.classes).macs)
         wanted = [
             one for each in largest_first for one in _wanted(each, self.record, self.study_seed)
@@ -188,7 +190,7 @@ class Contest:
 
     def _time(self, contenders: Sequence[Contender]) -> None:
         """Round after round, all that lack one together, so that drift hits all alike."""
-        known = _latencies(self.folder)
+        known = latencies_of(self.folder)
         files: dict[str, bytes] = {}
         for round_ in range(self.record.rounds):
             lacking = [one for one in contenders if len(known.get(one.id, ())) <= round_]
@@ -229,6 +231,7 @@ def contest_of_study(
             threads=meter.threads,
             host=host,
             digest=record.data.digest,
+            validation_members=tuple(images.members("validation").tolist()),
         ),
         study_seed=record.seed,
         classes=len(record.data.classes),
@@ -254,14 +257,14 @@ def contested(folder: Path, study_seed: int, classes: int) -> list[Contested]:
         StudyError: its files are damaged.
     """
     record = read_file(ContestRecord, folder / RECORD_FILE)
-    latencies = _latencies(folder)
-    place = Trainings(_place(folder))
+    latencies = latencies_of(folder)
+    place = trainings_of(folder)
     found = []
     for entry in record.contenders:
         contender = entry.contender()
         wanted = _wanted(contender, record, study_seed)
         timed = latencies.get(contender.id, ())
-        if place.missing(wanted) or len(timed) < record.rounds:
+        if not all(map(place.has_ended, wanted)) or len(timed) < record.rounds:
             continue
         found.append(
             Contested(
@@ -273,15 +276,6 @@ def contested(folder: Path, study_seed: int, classes: int) -> list[Contested]:
             )
         )
     return found
-
-
-def _latencies(folder: Path) -> dict[str, tuple[Latency, ...]]:
-    file = folder / LATENCIES_FILE
-    return dict(read_file(Latencies, file).rounds) if file.exists() else {}
-
-
-def _place(folder: Path) -> Path:
-    return folder / "trainings"
 
 
 def _wanted(contender: Contender, record: ContestRecord, study_seed: int) -> list[Wanted]:

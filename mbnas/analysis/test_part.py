@@ -137,6 +137,10 @@ class TestResults:
     hits: Mapping[str, Hits]
     openings: tuple[Opening, ...]
 
+    def has(self, weights: Sequence[Path]) -> bool:
+        """Whether all trainings have been run whose weights are in these files."""
+        return all(file.stem in self.hits for file in weights)
+
     def accuracy(self, name: str, quality: str) -> float:
         """Of a training, of one of `QUALITIES`."""
         return float(self.weighted(name, quality).mean())
@@ -193,8 +197,10 @@ def open_test_part(
         on_tested(done, len(missing))
 
 
-def test_results(folder: Path, names: Sequence[str]) -> TestResults | None:
-    """What some trainings reached; None until all of them have been run.
+def test_results(folder: Path) -> TestResults | None:
+    """What the trainings reached that have been run; None until all of the first opening have.
+
+    The few that happened to be run first would make a front of their own.
 
     Raises:
         StudyError: the file is damaged.
@@ -203,13 +209,14 @@ def test_results(folder: Path, names: Sequence[str]) -> TestResults | None:
     if not file.exists():
         return None
     record = read_file(TestRecord, file)
-    if any(name not in record.hits for name in names):
+    first = record.openings[0].trainings if record.openings else ()
+    if not first or any(name not in record.hits for name in first):
         return None
     count = len(record.labels)
     hits = {
-        name: np.unpackbits(
-            np.frombuffer(base64.b64decode(record.hits[name]), np.uint8), count=count
-        ).astype(bool)
-        for name in names
+        name: np.unpackbits(np.frombuffer(base64.b64decode(packed), np.uint8), count=count).astype(
+            bool
+        )
+        for name, packed in record.hits.items()
     }
     return TestResults(np.array(record.labels, dtype=np.int64), hits, record.openings)

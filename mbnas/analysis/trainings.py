@@ -15,11 +15,23 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from safetensors.numpy import save as save_tensors
 
 from mbnas.analysis.records import read_file
-from mbnas.engine import Engine, Failed, LaidDown, Measured, Outcome, Train, Trained
+from mbnas.engine import (
+    Engine,
+    Failed,
+    FailureKind,
+    LaidDown,
+    Measured,
+    Outcome,
+    Train,
+    Trained,
+)
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
 from mbnas.model import AnyNetwork
 from mbnas.training.trainer import Assignment, Epoch, Weights
+
+PASSING: tuple[FailureKind, ...] = ("out of memory", "timeout", "lost worker")
+"""Failures that lie with the machine as it was, not with the network alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,7 @@ class Done(BaseModel):
         curve: One entry an epoch; empty where it failed.
         seconds: Time spent on training, before a break too.
         failure: Why it failed; None where it did not.
+        kind: Of that failure; files of older versions have none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +66,12 @@ class Done(BaseModel):
     curve: tuple[Epoch, ...]
     seconds: float
     failure: str | None = None
+    kind: FailureKind | None = None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it failed in a way that another try may not."""
+        return self.kind in PASSING
 
     @model_validator(mode="after")
     def _check_curve(self) -> Done:
@@ -75,15 +94,24 @@ class Trainings:
         self._keep_weights = keep_weights
 
     def missing(self, wanted: Sequence[Wanted]) -> list[Wanted]:
-        """Those that are not done yet."""
-        return [one for one in wanted if not self._file(one).exists()]
+        """Those that are not done yet, or failed in a way that another try may not."""
+        return [one for one in wanted if not self.has_ended(one) or self._read(one).may_pass]
+
+    def has_ended(self, wanted: Wanted) -> bool:
+        """Whether it is on record what came of one, be it a failure that may pass."""
+        return self._file(wanted).exists()
+
+    def begun(self) -> set[str]:
+        """Ids of the networks of which a training has ended, or left a checkpoint."""
+        files = [file for file in self._folder.glob("*-*") if file.suffix in (".json", ".pt")]
+        return {file.stem.rpartition("-")[0] for file in files}
 
     def weights_file(self, wanted: Wanted) -> Path:
         """Where the weights of a training are, if they are kept and it did not fail."""
         return self._folder / f"{wanted.name}.safetensors"
 
     def done(self, wanted: Sequence[Wanted]) -> list[Done]:
-        """What came of those that are all done.
+        """What came of those that have all ended.
 
         Raises:
             StudyError: the folder cannot be read.
@@ -140,7 +168,8 @@ class Trainings:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, json.dumps(done.model_dump(mode="json"), indent=1).encode())
-            file.with_suffix(".pt").unlink(missing_ok=True)
+            if not done.may_pass:  # else the next try goes on from there
+                file.with_suffix(".pt").unlink(missing_ok=True)
         except OSError as error:
             raise StudyError(f"{file}: cannot be written ({error.strerror})") from None
 
@@ -164,7 +193,12 @@ def _ended(wanted: Wanted, outcome: Outcome) -> Done:
             return Done(id=name, seed=seed, curve=curve, seconds=curve[-1].seconds)
         case Failed():
             return Done(
-                id=name, seed=seed, curve=(), seconds=outcome.seconds, failure=outcome.reason
+                id=name,
+                seed=seed,
+                curve=(),
+                seconds=outcome.seconds,
+                failure=outcome.reason,
+                kind=outcome.kind,
             )
         case Measured() | LaidDown():
             raise TypeError("nothing was to be measured or laid down")

@@ -81,7 +81,8 @@ def accuracy_draws(
     runs: Sequence[Sequence[float]],
     *,
     hits: Sequence[Floats] | None = None,
-    images: int | None = None,
+    labels: NDArray[np.int64] | None = None,
+    images: float | None = None,
     seed: int = 0,
 ) -> Floats:
     """Mean accuracies as they might have been, (draws, networks).
@@ -90,6 +91,8 @@ def accuracy_draws(
         runs: Accuracies of each network's trainings.
         hits: For each network, for each image, the share of its trainings that classify it rightly:
             then the images are drawn anew too, the same ones for all networks.
+        labels: Class of each image, where the accuracy is a mean over classes: then each class has
+            as many images in every draw. None draws from all images together.
         images: Without hits, the number of images behind each accuracy, which adds the spread that
             so few images have, taken to be each network's own; None adds none.
         seed: Of the drawing.
@@ -99,7 +102,7 @@ def accuracy_draws(
     between = pooled_deviation(runs) / np.sqrt([len(one) for one in runs])
     drawn: Floats = rng.normal(0.0, 1.0, (DRAWS, len(runs))) * between
     if hits is not None:
-        drawn += _resampled(np.stack(hits, axis=1), rng)
+        drawn += _resampled(np.stack(hits, axis=1), labels, rng)
         return drawn
     if images is not None:
         drawn += rng.normal(0.0, 1.0, drawn.shape) * np.sqrt(means * (1 - means) / images)
@@ -115,8 +118,19 @@ def cost_draws(costs: Sequence[float], errors: Sequence[float], *, seed: int = 1
     return np.maximum(drawn, values / 10)
 
 
-def _resampled(hits: Floats, rng: np.random.Generator) -> Floats:
-    """Accuracies on images drawn anew; hits (images, networks)."""
+def _resampled(hits: Floats, labels: NDArray[np.int64] | None, rng: np.random.Generator) -> Floats:
+    """Accuracies on images drawn anew, of each class as many; hits (images, networks)."""
+    if labels is None:
+        return _redrawn(hits, rng)
+    drawn: Floats = np.zeros((DRAWS, hits.shape[1]))
+    for label in np.unique(labels):
+        of_class = hits[labels == label]
+        drawn += _redrawn(of_class, rng) * len(of_class) / len(hits)
+    return drawn
+
+
+def _redrawn(hits: Floats, rng: np.random.Generator) -> Floats:
+    """Means over images drawn anew; hits (images, networks)."""
     count = len(hits)
     share = np.full(count, 1 / count)
     rows = [  # in chunks: all weights at once would be large

@@ -17,6 +17,7 @@ from mbnas.analysis.trainings import Done, Wanted
 from mbnas.cli.options import add_data, add_training, epochs, read_data, read_recipe
 from mbnas.cli.words import SaysItWaits, goes_on_with
 from mbnas.report.audit_page import verdict
+from mbnas.report.words import tau, tau_interval
 from mbnas.training.trainer import Epoch
 
 _EPILOG = """\
@@ -157,17 +158,17 @@ def _show(audit: mbnas.Audit, console: Console) -> None:
                 f"{one.name}{' *' if one is audit.recommended else ''}",
                 str(one.epochs),
                 f"{one.share:.0%}",
-                f"{one.overall.tau:.3f}",
-                f"{one.overall.low:.2f}–{one.overall.high:.2f}",
-                f"{one.best.tau:.2f}",
+                tau(one.overall.tau, 3),
+                tau_interval(one.overall),
+                tau(one.best.tau),
             )
     ceiling = audit.ceiling
     table.add_row(
         f"two seeds, {ceiling.networks} networks",
         str(audit.epochs),
         "100%",
-        f"{ceiling.tau:.3f}",
-        f"{ceiling.low:.2f}–{ceiling.high:.2f}",
+        tau(ceiling.tau, 3),
+        tau_interval(ceiling),
         "–",
     )
     console.print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pandas
@@ -13,7 +14,7 @@ from mbnas.files import write_atomically
 from mbnas.report.document import document, header, plot, section, tile
 from mbnas.report.figures.audit import NAMES, agreement_figure, brief_and_full_figure
 from mbnas.report.tables import Column, table
-from mbnas.report.words import QUANTITIES, escaped, plural
+from mbnas.report.words import QUANTITIES, escaped, plural, tau, tau_interval
 
 _FOOTER = (
     "Made by mbnas. Accuracies are of the validation part. The figures lie beside this file as"
@@ -66,6 +67,8 @@ def verdict(audit: Audit) -> str:
     best = audit.recommended
     if not audit.networks:
         return "Every network failed in one of its trainings; the files under trainings/ say why."
+    if math.isnan(audit.ceiling.tau):
+        return _without_order(audit)
     if not audit.has_order:
         return (
             f"Two seeds of the same networks agree by no more than τ {_interval(audit.ceiling)}:"
@@ -97,12 +100,27 @@ def verdict(audit: Audit) -> str:
     )
 
 
+def _without_order(audit: Audit) -> str:
+    """Why there is no telling how far two seeds agree."""
+    if audit.ceiling.networks < 2:
+        return (
+            "Fewer than two networks came to the end of both full trainings: how far two seeds"
+            " agree cannot be told. The files under trainings/ say why the others failed."
+        )
+    return (
+        "By one seed at least, all networks that were trained twice ended alike: there is no order"
+        " to foretell. Widen the space or the validation part, or train longer."
+    )
+
+
 def audit_page(audit: Audit, name: str) -> str:
     """The whole document."""
     best = audit.recommended
     tiles = [
         tile("networks", f"{len(audit.networks)}", f"trained for {audit.epochs} epochs"),
-        tile("two seeds agree", f"τ {audit.ceiling.tau:.2f}", f"{audit.ceiling.networks} networks"),
+        tile(
+            "two seeds agree", f"τ {tau(audit.ceiling.tau)}", f"{audit.ceiling.networks} networks"
+        ),
         tile(
             "recommended",
             "–" if best is None else best.name,
@@ -176,12 +194,12 @@ def _row(one: Foretelling, recommended: bool) -> list[str]:
         NAMES[one.kind],
         str(one.epochs),
         f"{one.share:.0%}",
-        f"{one.overall.tau:.3f}",
-        f"{one.overall.low:.2f}–{one.overall.high:.2f}",
-        f"{one.best.tau:.2f}",
+        tau(one.overall.tau, 3),
+        tau_interval(one.overall),
+        tau(one.best.tau),
         f"{one.seconds:.1f}",
     ]
 
 
 def _interval(found: Agreement) -> str:
-    return f"{found.tau:.2f} ({found.low:.2f}–{found.high:.2f})"
+    return f"{tau(found.tau)} ({tau_interval(found)})"

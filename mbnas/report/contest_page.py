@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mbnas.analysis.baselines import Baselines
 from mbnas.analysis.confirmation import Confirmation
 from mbnas.analysis.versus import Versus
@@ -90,6 +92,8 @@ def _confirmed(found: Confirmation) -> str:
         plot("confirmation", confirmation_figure(found), said),
         table("confirmed-table", caption, columns, rows),
     ]
+    if found.failed:
+        parts.append(_list(f"{one.contender.name}: failed: {one.failure}" for one in found.failed))
     if found.versus is not None:
         parts.append(_versus(found.versus, found.cost))
     return "\n".join(parts)
@@ -127,5 +131,9 @@ def _baselines(study: Study, found: Baselines) -> str:
 
 def _versus(found: Versus, cost: str) -> str:
     lines = [*(against_said(one, cost) for one in found.against), hypervolume_said(found)]
-    items = "".join(f"<li>{escaped(line[0].upper() + line[1:])}.</li>" for line in lines)
+    return _list(f"{line[0].upper() + line[1:]}." for line in lines)
+
+
+def _list(lines: Iterable[str]) -> str:
+    items = "".join(f"<li>{escaped(line)}</li>" for line in lines)
     return f"<ul>{items}</ul>"

@@ -92,8 +92,7 @@ def place_said(one: Confirmed) -> str:
 
 def confirmation_said(found: Confirmation) -> str:
     """What confirming has shown, in a sentence or two."""
-    places = [one.place for one in found.networks]
-    kept, left, joined = (places.count(place) for place in ("kept", "left", "joined"))
+    joined = sum(one.place == "joined" for one in found.networks)
     ties = sum(one.place_now.tied_with is not None for one in found.networks)
     tau = found.agreement
     interval = "" if math.isnan(tau.low) else f" ({tau.low:.2f} to {tau.high:.2f})"
@@ -102,10 +101,30 @@ def confirmation_said(found: Confirmation) -> str:
         if math.isnan(tau.tau)
         else f" Brief and full training agree on the order by τ = {tau.tau:.2f}{interval}."
     )
-    whose = "its" if kept == 1 else "their"
     rest = "rests" if ties == 1 else "rest"
     tied = f" {plural(ties, 'place')} {rest} on a tie." if ties else ""
+    return f"{_members_said(found)}; {joined} joined.{tied}{order}{_missing_said(found)}"
+
+
+def _members_said(found: Confirmation) -> str:
+    """What became of the front's members, of all of them."""
+    places = [one.place for one in found.networks]
+    kept, left = places.count("kept"), places.count("left")
+    failed, missing = found.failed_members, found.missing_members
+    said = [f"{kept} kept {'its' if kept == 1 else 'their'} place", f"{left} lost it"]
+    if failed:
+        said.append(f"{failed} failed to train")
+    if missing:
+        said.append(f"{missing} {'waits' if missing == 1 else 'wait'} for the test")
+    members = plural(kept + left + failed + missing, "member")
+    return f"Of {members} of the front, {', '.join(said[:-1])} and {said[-1]}"
+
+
+def _missing_said(found: Confirmation) -> str:
+    missing = len(found.missing)
+    if not missing:
+        return ""
     return (
-        f"Of {plural(kept + left, 'member')} of the front, {kept} kept {whose} place and {left}"
-        f" lost it; {joined} joined.{tied}{order}"
+        f" {plural(missing, 'network')} {'is' if missing == 1 else 'are'} still missing and may"
+        " change this: run the same mbnas confirm again."
     )

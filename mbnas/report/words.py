@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 
+from mbnas.analysis.agreement import Agreement
 from mbnas.search import Limit, Trial
 from mbnas.search.objectives import QUALITIES
 
@@ -104,6 +106,16 @@ def interval(trial: Trial) -> str:
     if trial.latency is None:
         return "–"
     return f"{digits(trial.latency.low_ms)}–{digits(trial.latency.high_ms)}"
+
+
+def tau(value: float, places: int = 2) -> str:
+    """Kendall's τ as `0.52`; a dash where there is nothing to order."""
+    return "–" if math.isnan(value) else f"{value:.{places}f}"
+
+
+def tau_interval(found: Agreement) -> str:
+    """Its 95 % interval as `0.41–0.60`; a dash where there is none."""
+    return "–" if math.isnan(found.low) else f"{found.low:.2f}–{found.high:.2f}"
 
 
 def plural(number: int, noun: str, many: str | None = None) -> str:

@@ -1,12 +1,8 @@
-"""Confirming, with fakes and on real digits: what is kept, what goes on, what is said."""
+"""Confirming, with fakes: what is trained, timed and tested, and what is said of it."""
 
 from __future__ import annotations
 
 import json
-import random
-import signal
-import subprocess
-import sys
 from argparse import Namespace
 from dataclasses import replace
 from io import StringIO
@@ -14,22 +10,21 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import numpy as np
 import pytest
-from helpers import ROOT, run_mbnas, tiny_space
 from integration.contests import NAMES, Varied, baselines, confirm, files, searched
-from integration.studies import fake_search
+from integration.studies import digits, fake_search
 from rich.console import Console
-from unit.bundle.file_meter import FakeFileMeter
 
 import mbnas
 from mbnas.analysis.contest import ContestObserver
 from mbnas.cli.confirm import _recipe, show
-from mbnas.errors import DataError, ExportError, StudyError
+from mbnas.errors import DataError, StudyError
 from mbnas.network import reference
 from mbnas.search import Limit, Study, open_study
 from mbnas.testing import FakeLatencyMeter, FakeTester, FakeTrainer
 from mbnas.training.recipe import Recipe
-from mbnas.training.trainer import Assignment, Training
+from mbnas.training.trainer import Assignment, OutOfMemoryError, Training
 
 
 @pytest.fixture
@@ -106,36 +101,57 @@ def test_the_test_part_is_opened_once_and_logged(study: Study) -> None:
     assert len(open_study(study.folder.path).record.test_openings) == 2
 
 
-def test_a_kill_amid_the_tests_opens_nothing_anew(study: Study) -> None:
-    class Breaks(FakeTester):
-        def hits(self, *of: Any) -> Any:
-            if len(self.tested) == 3:
-                raise KeyboardInterrupt
-            return super().hits(*of)
+def test_few_images_of_a_class_make_one_seed_less_sure(tmp_path: Path) -> None:
+    quality = mbnas.maximize("balanced_accuracy")
+    study = fake_search(
+        tmp_path / "study",
+        objectives=[quality, mbnas.minimize("latency_ms")],
+        recipe=Recipe(epochs=3),
+    ).run(12)
+    even = confirm(study, seeds=1)
+    file = study.folder.path / "confirm" / "contest.json"
+    record = json.loads(file.read_text())
+    assert record["validation_members"] == digits().members("validation").tolist()
+    uneven = {**record, "validation_members": [1, *record["validation_members"][1:]]}
+    file.write_text(json.dumps(uneven))
+    found = mbnas.open_confirmation(study)
+    assert found is not None
+    assert probabilities(found) != probabilities(even)
+    del record["validation_members"]  # as an older version wrote it
+    file.write_text(json.dumps(record))
+    assert mbnas.open_confirmation(study) is not None
+    assert confirm(study, seeds=1).networks == even.networks
+    assert "validation_members" in json.loads(file.read_text())
 
-    with pytest.raises(KeyboardInterrupt):
-        confirm(study, seeds=2, tester=Breaks)
-    assert mbnas.open_confirmation(study) is None
-    tester = FakeTester()
-    found = confirm(study, seeds=2, tester=lambda: tester)
-    assert len(tester.tested) == 2 * len(found.networks) - 3
-    assert len(found.openings) == len(open_study(study.folder.path).record.test_openings) == 1
+
+def probabilities(found: mbnas.Confirmation) -> list[float]:
+    return [one.place_now.probability for one in found.networks]
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"recipe": Recipe(epochs=6), "trainer": Varied(epochs=6)}, "another recipe"),
-        ({"seeds": 4}, "another seeds"),
-        ({"meter": FakeLatencyMeter(threads=2)}, "another threads"),
-    ],
-)
-def test_other_settings_are_not_mixed_in(study: Study, changes: Any, said: str) -> None:
-    confirm(study, seeds=2)
-    before = files(study)
-    with pytest.raises(StudyError, match=said):
-        confirm(study, **{"seeds": 2, **changes})
-    assert files(study) == before
+def test_of_balanced_accuracy_test_images_are_drawn_within_each_class(tmp_path: Path) -> None:
+    study = fake_search(
+        tmp_path / "study",
+        objectives=[mbnas.maximize("balanced_accuracy"), mbnas.minimize("latency_ms")],
+        recipe=Recipe(epochs=3),
+    ).run(12)
+
+    class Uneven(FakeTester):
+        def __init__(self) -> None:
+            super().__init__(500, 2)
+            self.labels = (np.arange(500) < 10).astype(np.int64)
+
+        def hits(self, network: Any, weights: Any) -> Any:
+            fifth = np.arange(500) % 5 == 0
+            mine = isinstance(network, mbnas.Architecture)
+            return np.where(self.labels == 1, fifth if mine else True, ~fifth)
+
+    found = confirm(study, seeds=1, near=0, tester=Uneven, baselines=NAMES[1:])
+    assert found.versus is not None
+    (against,) = found.versus.against
+    # Of the rare class, the front's network hits two of ten images and the baseline all.
+    assert against.margin.value == pytest.approx(-0.4)
+    wide = 2 * 1.96 * (0.8 * 0.2 / 10) ** 0.5 / 2
+    assert against.margin.high - against.margin.low == pytest.approx(wide, rel=0.2)
 
 
 def test_a_network_whose_training_fails_is_told_and_left_out(study: Study) -> None:
@@ -180,8 +196,17 @@ def test_where_every_training_fails_it_is_told(study: Study) -> None:
         raise mbnas.MeasureError("nothing works")
 
     for _ in range(2):  # what failed is on record
-        with pytest.raises(StudyError, match=r"every network failed .*nothing works"):
+        with pytest.raises(StudyError, match=r"every network failed .*nothing works.*begin anew"):
             confirm(study, seeds=2, trainer=FakeTrainer(5, before=fails))
+
+
+def test_where_no_training_has_memory_the_command_is_to_be_repeated(study: Study) -> None:
+    def fills(_: Any) -> None:
+        raise OutOfMemoryError("out of memory")
+
+    with pytest.raises(StudyError, match=r"every network failed .*repeat the command"):
+        confirm(study, seeds=1, trainer=FakeTrainer(5, before=fills))
+    assert confirm(study, seeds=1).failed == ()
 
 
 def test_a_trials_network_may_be_a_baseline_too(tmp_path: Path) -> None:
@@ -268,104 +293,3 @@ def test_a_study_without_front_or_other_images_is_refused(study: Study) -> None:
     other = study.record.model_copy(update={"data": data})
     with pytest.raises(DataError, match="other images"):
         confirm(Study(study.folder, other, study.space, study.trials))
-
-
-KILLED = """
-import sys
-from pathlib import Path
-sys.path[:0] = ["tests"]
-from integration.contests import confirm, Varied
-from mbnas.search import open_study
-confirm(open_study(sys.argv[1]), seeds=2, trainer=Varied(5, seconds_per_epoch=0.02))
-"""
-
-
-def test_killed_at_random_it_goes_on_and_trains_nothing_twice(study: Study) -> None:
-    rng = random.Random(0)
-    seen: dict[str, float] = {}
-    kills = 0
-    while True:
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(study.folder.path)],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        before = len(files(study))
-        more = rng.randint(1, 5)
-        while process.poll() is None and len(files(study)) < before + more:
-            pass
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        _, errors = process.communicate()
-        now = files(study)
-        assert seen.items() <= now.items(), "what was done is not done again"
-        seen = now
-        if process.returncode != -signal.SIGKILL:
-            assert process.returncode == 0, errors.decode()
-            break
-    assert kills >= 2
-    found = mbnas.open_confirmation(study)
-    assert found is not None
-    assert len(seen) == 2 * len(found.networks)
-    for one in found.networks:
-        for run in one.contested.runs:
-            whole = Varied(5).train(
-                Assignment(one.contested.contender.network, run.seed), lambda _: None
-            )
-            assert [epoch.accuracy for epoch in run.curve] == [
-                epoch.accuracy for epoch in whole.curve
-            ]
-
-
-def check_export(folder: Path, place: Path, found: mbnas.Confirmation) -> None:
-    """A confirmed network goes home with its best training, whose test accuracy is looked at."""
-    study = open_study(folder)
-    bundle = mbnas.export(study, place / "bundle", pick="accuracy", meter=FakeFileMeter(1.0))
-    one = found.of_trial(bundle.trial.number)
-    assert one is not None
-    assert one is max(found.front, key=lambda one: mean(one.validation))
-    best = one.best_run
-    assert bundle.accuracy == pytest.approx(one.validation[best], abs=0.03)
-    assert bundle.test_accuracy == pytest.approx(one.test[best], abs=0.01)
-    weights = one.contested.weights[best].read_bytes()
-    assert (place / "bundle" / "weights.safetensors").read_bytes() == weights
-    card = (place / "bundle" / "CARD.md").read_text()
-    assert f"test accuracy | {bundle.test_accuracy:.4f}" in card
-    assert "over 2 trainings" in card
-    one.contested.weights[best].unlink()
-    with pytest.raises(ExportError, match="missing; "):
-        mbnas.export(study, place / "bundle", pick="accuracy", meter=FakeFileMeter(1.0))
-    one.contested.weights[best].write_bytes(weights)
-
-
-def test_from_the_command_line_on_real_digits(tmp_path: Path) -> None:
-    space = tmp_path / "tiny.toml"
-    space.write_text(tiny_space().toml)
-    folder = tmp_path / "study"
-    data = ("--data", "digits", "--subset", 400, "--device", "cpu")
-    made = run_mbnas("search", space, *data, "--epochs", 2, "--trials", 4, "--study", folder)
-    assert made.returncode == 0, made.stderr
-    ran = run_mbnas("baselines", folder, "mobilenet_v2@0.35", "--device", "cpu")
-    assert ran.returncode == 0, ran.stderr
-    assert "mobilenet_v2 ×0.35" in ran.stdout
-    assert "- at the latency of mobilenet_v2 ×0.35" in ran.stdout
-    again = ("confirm", folder, "--epochs", 3, "--seeds", 2, "--near", 0, "--device", "cpu")
-    ran = run_mbnas(*again)
-    assert ran.returncode == 0, ran.stderr
-    assert "the test part is opened" in ran.stdout
-    assert "of the front" in ran.stdout
-    found = mbnas.open_confirmation(open_study(folder))
-    assert found is not None
-    for one in found.networks:
-        assert 0 < mean(one.test) <= 1
-    assert json.loads((folder / "study.json").read_text())["test_openings"]
-    check_export(folder, tmp_path, found)
-    ran = run_mbnas(*again)
-    assert "opened" not in ran.stdout
-    assert ran.returncode == 0
-    other = run_mbnas("confirm", folder, "--epochs", 4, "--seeds", 2)
-    assert other.returncode == 1
-    assert "another recipe" in other.stderr
-    assert len(other.stderr.splitlines()) == 1

@@ -16,7 +16,7 @@ from mbnas.report.style import (
     new_figure,
     say,
 )
-from mbnas.report.words import QUANTITIES, percent
+from mbnas.report.words import QUANTITIES, percent, tau, tau_interval
 
 HEIGHT = 440
 NAMES: dict[Kind, str] = {
@@ -104,9 +104,8 @@ def _add(figure: go.Figure, kind: Kind, some: list[Foretelling]) -> None:
             "width": 3,
         },
         hovertext=[
-            f"{one.name} · {percent(one.share)} of the epochs<br>τ {one.overall.tau:.2f}"
-            f" ({one.overall.low:.2f}–{one.overall.high:.2f})<br>best quarter"
-            f" {one.best.tau:.2f}"
+            f"{one.name} · {percent(one.share)} of the epochs<br>τ {tau(one.overall.tau)}"
+            f" ({tau_interval(one.overall)})<br>best quarter {tau(one.best.tau)}"
             for one in some
         ],
         hoverinfo="text",

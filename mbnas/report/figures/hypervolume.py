@@ -72,7 +72,7 @@ def hypervolume_figure(study: Study, over: Over = "trials") -> go.Figure:
 
 
 def _draw_baselines(figure: go.Figure, study: Study) -> None:
-    """A line at the area that the study's baselines dominate."""
+    """A line at the area that the study's baselines dominate, up to the front's reference."""
     baselines = contests(study).baselines
     if baselines is None:
         return
@@ -82,12 +82,17 @@ def _draw_baselines(figure: go.Figure, study: Study) -> None:
         for one in baselines.networks
         if one.failure is None
     ]
-    if not standing:  # a line at 0 would say that they are worthless
+    accuracy, cost = study.record.reference
+    inside = [one for one in standing if one[0] > accuracy and one[1] < cost]
+    if not inside:  # a line at 0 would say that they are worthless
         return
+    text = "baselines"
+    if len(inside) < len(standing):
+        text = f"baselines ({len(inside)} of {len(standing)} within the reference)"
     figure.add_hline(
-        hypervolume(standing, study.record.reference),
+        hypervolume(inside, study.record.reference),
         line={"color": VERMILLION, "width": 1.5, "dash": "dash"},
-        annotation={"text": "baselines", "font": {"size": 11, "color": MUTED}},
+        annotation={"text": text, "font": {"size": 11, "color": MUTED}},
         annotation_position="top left",
     )
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from io import StringIO
+from pathlib import Path
 
 import pytest
 from helpers import some_architectures, tiny_space
 from integration.studies import digits
+from rich.console import Console
 
 from mbnas.analysis.audit import Audit, Sampled, audited
-from mbnas.analysis.audit_record import AuditPlan, AuditRecord
+from mbnas.analysis.audit_record import AuditPlan, AuditRecord, held
 from mbnas.analysis.trainings import Done
+from mbnas.cli.audit import _show
 from mbnas.errors import StudyError
 from mbnas.network import Architecture
 from mbnas.report.audit_page import audit_dataframe, audit_page, verdict
@@ -91,6 +95,25 @@ def test_without_an_order_nothing_is_recommended() -> None:
     assert "audit" in audit_page(audit, "tiny")
 
 
+def test_where_all_ended_alike_it_is_said() -> None:
+    alike = [
+        replace(
+            one,
+            full=training(one.architecture, [0.5] * EPOCHS),
+            again=training(one.architecture, [0.5] * EPOCHS, 1),
+        )
+        for one in made_up(0.0)
+    ]
+    audit = audited(alike, EPOCHS, "accuracy")
+    assert "there is no order to foretell" in verdict(audit)
+    assert ">nan" not in audit_page(audit, "tiny").replace(" ", ">")
+    said = StringIO()
+    _show(audit, Console(file=said, width=200))
+    assert "nan" not in said.getvalue()
+    alone = audited([replace(one, again=None) for one in made_up(0.0)], EPOCHS, "accuracy")
+    assert "Fewer than two networks" in verdict(alone)
+
+
 def test_training_loss_and_costs_are_held_against_the_order_too() -> None:
     audit = audited(made_up(0.0), EPOCHS, "accuracy")
     kinds = [one.kind for one in audit.foretellings]
@@ -150,3 +173,19 @@ def test_an_audit_goes_on_where_its_images_are_spelled_otherwise_and_not_with_ot
     assert there.differences(there.model_copy(update={"data": "folder:moved/"})) == []
     others = there.model_copy(update={"data": "folder:moved/", "digest": "0"})
     assert there.differences(others) == ["choice of images"]
+
+
+def test_an_audit_that_trained_nothing_binds_nobody(tmp_path: Path) -> None:
+    def record(epochs: int) -> AuditRecord:
+        return AuditRecord.of(tiny_space(), digits(), Recipe(epochs=epochs), AuditPlan())
+
+    with held(tmp_path, record(12)):  # and then the device is not there
+        pass
+    with held(tmp_path, record(9)):
+        place = tmp_path / "trainings" / "009"
+        place.mkdir(parents=True)
+        (place / "network-0.pt").touch()
+    with held(tmp_path, record(9)):
+        pass
+    with pytest.raises(StudyError, match="another recipe"), held(tmp_path, record(12)):
+        pass

@@ -13,7 +13,7 @@ from mbnas.engine import Engine, LocalEngine, PackedEngine
 from mbnas.errors import StudyError
 from mbnas.network import Architecture
 from mbnas.testing import FakeLatencyMeter, FakeTrainer, fake_accuracy
-from mbnas.training.trainer import Epoch, NonFiniteLossError
+from mbnas.training.trainer import Epoch, NonFiniteLossError, OutOfMemoryError
 
 
 def wanted(count: int = 3) -> list[Wanted]:
@@ -70,6 +70,47 @@ def test_a_failure_is_kept_and_not_tried_again(tmp_path: Path) -> None:
     (done,) = Trainings(tmp_path).run(one, local(FakeTrainer()))
     assert done.failure == "epoch 1: the training loss is nan"
     assert done.curve == ()
+
+
+def test_what_failed_for_want_of_memory_goes_on_with_the_next_run(tmp_path: Path) -> None:
+    def fill(_: Wanted, epoch: Epoch) -> None:
+        if epoch.epoch == 2:
+            raise OutOfMemoryError("training on cuda: out of memory")
+
+    one, trainings = wanted()[:1], Trainings(tmp_path)
+    (failed,) = trainings.run(one, local(FakeTrainer()), on_epoch=fill)
+    assert (failed.failure, failed.may_pass) == ("training on cuda: out of memory", True)
+    assert trainings.missing(one) == one
+    assert trainings.has_ended(one[0]), "what came of it is on record meanwhile"
+    heard: list[int] = []
+    (done,) = trainings.run(
+        one, local(FakeTrainer()), on_epoch=lambda _, epoch: heard.append(epoch.epoch)
+    )
+    assert (done.failure, heard) == (None, [3])
+    assert trainings.missing(one) == []
+    assert not list(tmp_path.glob("*.pt"))
+
+
+def test_a_failure_on_record_of_no_kind_is_not_tried_again(tmp_path: Path) -> None:
+    def fail(_: Architecture) -> None:
+        raise OutOfMemoryError("no memory")
+
+    one = wanted()[:1]
+    Trainings(tmp_path).run(one, local(FakeTrainer(before=fail)))
+    (file,) = tmp_path.glob("*.json")
+    record = json.loads(file.read_text())
+    del record["kind"]  # as an older version wrote it
+    file.write_text(json.dumps(record))
+    assert Trainings(tmp_path).missing(one) == []
+
+
+def test_networks_are_begun_that_have_ended_or_left_a_checkpoint(tmp_path: Path) -> None:
+    trainings, (one, _, other, *_) = Trainings(tmp_path / "trainings"), wanted()
+    assert trainings.begun() == set()
+    trainings.run([one], local(FakeTrainer()))
+    (tmp_path / "trainings" / f"{other.name}.pt").touch()
+    (tmp_path / "trainings" / ".hidden-0.json.123").touch()
+    assert trainings.begun() == {one.architecture.id, other.architecture.id}
 
 
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:

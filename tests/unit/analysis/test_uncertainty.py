@@ -49,6 +49,19 @@ def test_images_drawn_anew_are_the_same_for_all_networks() -> None:
     assert drawn[:, 0] == pytest.approx(drawn[:, 1]), "equal networks never differ"
 
 
+def test_of_balanced_accuracy_images_are_drawn_within_each_class() -> None:
+    labels = np.repeat([0, 1], [980, 20])
+    right = np.where(labels == 0, np.arange(1000) % 10 > 0, np.arange(1000) % 5 > 0)
+    weighted = right * 1000 / np.where(labels == 0, 2 * 980, 2 * 20)
+    value = weighted.mean()
+    assert value == pytest.approx(0.85)
+    drawn = accuracy_draws([[value]], hits=[weighted], labels=labels)
+    expected = (0.9 * 0.1 / 980 + 0.8 * 0.2 / 20) ** 0.5 / 2
+    assert drawn.mean() == pytest.approx(value, abs=0.003)
+    assert drawn.std() == pytest.approx(expected, rel=0.05)
+    assert drawn.max() <= 1
+
+
 def test_costs_vary_by_their_errors_and_stay_above_nothing() -> None:
     drawn = cost_draws([1.0, 2.0], [0.0, 5.0])
     assert set(drawn[:, 0]) == {1.0}

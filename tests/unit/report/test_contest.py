@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import plotly.graph_objects as go
 import pytest
 
 from mbnas.analysis.baselines import Baselines
@@ -56,7 +59,30 @@ def test_crosses_are_named_where_some_are_drawn(
 def test_the_baselines_area_is_drawn_if_any_of_them_stands(
     mixed: Study, monkeypatch: pytest.MonkeyPatch, failure: str | None
 ) -> None:
-    found = Contests(Baselines((contested(failure),), None, None, None), None)
+    one = timed(contested(failure), mixed.record.reference_cost / 2)
+    assert len(hypervolume_with(mixed, monkeypatch, one).shapes) == (0 if failure else 1)
+
+
+def test_baselines_beyond_the_reference_are_not_said_to_be_worthless(
+    mixed: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = mixed.record.reference_cost
+    one, slow = (timed(contested(None), share * reference) for share in (0.5, 1.5))
+    assert not hypervolume_with(mixed, monkeypatch, slow).shapes
+    layout = hypervolume_with(mixed, monkeypatch, one, slow)
+    assert layout.annotations[0].text == "baselines (1 of 2 within the reference)"
+    (alone,) = hypervolume_with(mixed, monkeypatch, one).annotations
+    assert (alone.text, alone.y) == ("baselines", layout.annotations[0].y)
+
+
+def timed(one: Contested, latency_ms: float) -> Contested:
+    """The same network with another latency."""
+    (latency,) = one.latencies
+    return replace(one, latencies=(replace(latency, latency_ms=latency_ms),))
+
+
+def hypervolume_with(study: Study, monkeypatch: pytest.MonkeyPatch, *those: Contested) -> go.Layout:
+    """How the hypervolume's figure is laid out beside some baselines."""
+    found = Contests(Baselines(those, None, None, None), None)
     monkeypatch.setattr(hypervolume, "contests", lambda _: found)
-    lines = hypervolume_figure(mixed).layout.shapes
-    assert len(lines) == (0 if failure else 1)
+    return hypervolume_figure(study).layout
