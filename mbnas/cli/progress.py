@@ -219,8 +219,8 @@ def _used_up(repeats: int) -> str:
 
 def _recovered(trials: int) -> str:
     return (
-        f"{trials} trials stood otherwise in the database than in trials/, as after a power"
-        " failure: set right"
+        f"{trials} trials stood otherwise in the database than in trials/, as after a power failure"
+        " or in another database: set right"
     )
 
 
