@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,24 @@ class Columns:
         for name in ("choices", "maximize"):
             if not getattr(self, name):
                 raise StudyError(f"{name} = []: name at least one column")
+        places: dict[str, str] = {}
+        for place, names in (
+            ("choices", self.choices),
+            ("maximize", self.maximize),
+            ("minimize", (self.minimize,)),
+            ("known", self.known),
+        ):
+            for name in names:
+                if name in places:
+                    raise StudyError(
+                        f"{place} = {name}: stands in {places[name]} already; name each column once"
+                    )
+                places[name] = place
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """All that hold numbers."""
+        return (*self.maximize, self.minimize, *self.known)
 
 
 def read_table(path: str | Path, columns: Columns) -> KnownTable:
@@ -117,17 +136,18 @@ def read_table(path: str | Path, columns: Columns) -> KnownTable:
     Where they are not repeated, each point is a network.
 
     Raises:
-        StudyError: unreadable, a column that is not there or holds no numbers.
+        StudyError: unreadable, a column that is not there or holds no numbers, a point that stands
+            twice with different results.
     """
     path = Path(path)
     try:
         frame = pandas.read_csv(path, dtype=dict.fromkeys(columns.choices, str))
     except (OSError, ValueError) as error:
         raise StudyError(f"{path}: cannot be read as CSV ({error})") from None
-    for name in (*columns.choices, *columns.maximize, columns.minimize, *columns.known):
+    for name in (*columns.choices, *columns.measured):
         if name not in frame:
             raise StudyError(f'{path}: no column "{name}"{nearest(name, map(str, frame.columns))}')
-    for name in (*columns.maximize, columns.minimize, *columns.known):
+    for name in columns.measured:
         numbers = pandas.to_numeric(frame[name], errors="coerce")
         if not np.all(np.isfinite(numbers)):
             row = int(np.flatnonzero(~np.isfinite(numbers))[0])
@@ -137,6 +157,7 @@ def read_table(path: str | Path, columns: Columns) -> KnownTable:
         frame[name] = numbers
     if not len(frame):
         raise StudyError(f"{path}: has no rows")
+    _check_points(frame, columns, path)
     labels = _labels(frame, columns.choices)
     costs = frame[columns.minimize].to_numpy(float)
     # Repeats alike in every digit are hardly chance; a single measurement may well be.
@@ -246,10 +267,29 @@ def _labels(frame: pandas.DataFrame, columns: Sequence[str]) -> pandas.DataFrame
     )
 
 
+def _check_points(frame: pandas.DataFrame, columns: Columns, path: Path) -> None:
+    """Refuses rows that say different things of one point: the last alone could be reached."""
+    results = frame[list(columns.measured)].to_numpy(float)
+    first: dict[tuple[str, ...], int] = {}
+    for at, point in enumerate(frame[list(columns.choices)].itertuples(index=False, name=None)):
+        before = first.setdefault(point, at)
+        if not np.array_equal(results[before], results[at]):
+            said = ", ".join(
+                f"{name} = {option}" for name, option in zip(columns.choices, point, strict=True)
+            )
+            raise StudyError(
+                f"{path}: {said} in rows {before + 1} and {at + 1}, with different results; name"
+                " all columns of choices with --choices"
+            )
+
+
 def _reference(text: str, values: NDArray[np.float64], path: Path) -> float:
     if text in ("min", "max"):
         return float(values.min() if text == "min" else values.max())
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise StudyError(f'{path}: reference "{text}": write a number, min or max') from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise StudyError(f'{path}: reference "{text}": write a finite number, min or max')
+    return number

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import print as rich_print
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import mbnas
 from mbnas.cli.words import waiting_for_cores
@@ -78,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         latencies = meter.measure_files([network.file for network in networks])
     host = this_host(arguments.threads)
     print(f"{host.cpu}, {host.threads} thread(s), ONNX Runtime {host.onnxruntime}, batch 1")
-    rich_print(_table(networks, latencies))
+    rich_print(_table(_told_apart(networks, arguments.networks), latencies))
     slowdown = max(latency.slowdown for latency in latencies)
     if any(latency.noisy for latency in latencies):
         print(f"~ noisy: the machine was busy (its pace {slowdown:.2f} times its best)")
@@ -88,15 +90,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _table(networks: list[NamedNetwork], latencies: list[mbnas.Latency]) -> Table:
+def _told_apart(networks: Sequence[NamedNetwork], asked: Sequence[str]) -> list[str]:
+    """The networks' names; what was asked for where two have the same, as bundles' files do."""
+    names = [network.name for network in networks]
+    return [
+        text if names.count(name) > 1 else name for name, text in zip(names, asked, strict=True)
+    ]
+
+
+def _table(names: Sequence[str], latencies: Sequence[mbnas.Latency]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("network")
+    table.add_column("network", overflow="fold")
     for name in ("latency ms", "95 % interval", "ratio", "p50", "p90", "runs"):
         table.add_column(name, justify="right", no_wrap=True)
     first = latencies[0].latency_ms
-    for network, latency in zip(networks, latencies, strict=True):
+    for name, latency in zip(names, latencies, strict=True):
         table.add_row(
-            network.name,
+            Text(name),
             f"{latency.latency_ms:.3f}{' ~' if latency.noisy else ''}",
             f"{latency.low_ms:.3f} to {latency.high_ms:.3f}",
             f"{latency.latency_ms / first:.2f}",
@@ -115,12 +125,13 @@ def _print_profile(
     table = Table("part", "ms", "share", "", box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
     for part, milliseconds in parts.items():
         bar = "█" * max(1, round(_BAR * milliseconds / max(parts.values())))
-        table.add_row(part, f"{milliseconds:.3f}", f"{milliseconds / total:.0%}", bar)
+        table.add_row(Text(part), f"{milliseconds:.3f}", f"{milliseconds / total:.0%}", bar)
     rich_print(table)
     table = Table("operator", "kind", "ms", "share", box=SIMPLE_HEAD, pad_edge=False)
     for operator in sorted(operators, key=lambda one: -one.milliseconds)[:15]:
         share = operator.milliseconds / total
-        table.add_row(operator.name, operator.kind, f"{operator.milliseconds:.3f}", f"{share:.0%}")
+        name, kind = Text(operator.name), Text(operator.kind)
+        table.add_row(name, kind, f"{operator.milliseconds:.3f}", f"{share:.0%}")
     rich_print(table)
     shown = min(15, len(operators))
     print(f"the costliest {shown} of {len(operators)} operators; profiling adds to each")

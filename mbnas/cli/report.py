@@ -22,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", metavar="STUDY", type=Path, help="a study's folder")
     parser.add_argument(
         "--out",
-        type=Path,
-        help="the HTML file (default STUDY/report.html); beside another one, such as a.html, the"
-        " tables are a-front.csv and a-trials.csv",
+        type=_place,
+        help="the HTML file, or a folder that is there, for report.html (default STUDY); beside"
+        " another file, such as a.html, the tables are a-front.csv and a-trials.csv",
     )
     parser.set_defaults(run=run)
 
@@ -36,3 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
     front_table(study)
     print(f"report:  {file}")
     return 0
+
+
+def _place(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name; name a file or a folder")
+    return Path(text)

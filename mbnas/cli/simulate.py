@@ -92,10 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
         f"{known.name}: {known.size:,} networks in {len(known.points):,} rows,"
         f" {len(known.choices)} choices",
         highlight=False,
+        markup=False,
     )
     runs = _watched(known, plan, workers, console)
     print(f"report:  {write_simulation_report(known, plan, runs, folder)}")
-    _show(runs, plan, console)
+    _show(runs, known, plan, console)
     return 0
 
 
@@ -121,14 +122,14 @@ def _watched(known: KnownTable, plan: Plan, workers: int, console: Console) -> l
     return sorted(runs, key=lambda one: (plan.samplers.index(one.sampler), one.seed))
 
 
-def _show(runs: list[Run], plan: Plan, console: Console) -> None:
+def _show(runs: list[Run], known: KnownTable, plan: Plan, console: Console) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title="Trainings, medians over the seeds")
     table.add_column("to a share of")
     for share in SHARES:
         table.add_column(f"{share:.0%}", justify="right")
     found = needed(runs)
     for sampler in plan.samplers:
-        said = [needed_said(one, plan.trainings) for one in found if one.sampler == sampler]
+        said = [needed_said(one, known, plan) for one in found if one.sampler == sampler]
         table.add_row(sampler, *said)
     console.print(table)
 
@@ -156,11 +157,16 @@ def _table(path: Path, settings: dict[str, Any]) -> KnownTable:
 
 def _beside(table: Path) -> dict[str, Any]:
     """Settings in a TOML file beside the table."""
-    file = table.with_suffix(".toml")
-    if table.is_dir() or not file.exists():
-        return {}
     try:
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
+        if table.is_dir():  # before all else: "." has no name to put a suffix to
+            return {}
+        file = table.with_suffix(".toml")
+        if not file.exists():
+            return {}
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise StudyError(f"{table}: cannot be read ({error.strerror})") from None
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise StudyError(f"{file}: cannot be read ({error})") from None
     return {key: _setting(key, value, file) for key, value in given.items()}

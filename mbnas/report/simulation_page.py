@@ -81,11 +81,13 @@ def needed_dataframe(runs: Sequence[Run]) -> pandas.DataFrame:
     )
 
 
-def needed_said(one: Needed, trainings: int) -> str:
+def needed_said(one: Needed, known: KnownTable, plan: Plan) -> str:
     """A median with its quartiles, in words."""
+    # A table that is used up by then leaves nothing that more trainings could reach.
+    beyond = f"> {plan.trainings}" if known.size > plan.trainings else "not reached"
     if math.isinf(one.median):
-        return f"> {trainings}"
-    high = f"{one.high:.0f}" if math.isfinite(one.high) else f"> {trainings}"
+        return beyond
+    high = f"{one.high:.0f}" if math.isfinite(one.high) else beyond
     return f"{one.median:g} ({one.low:.0f}–{high})"
 
 
@@ -99,7 +101,7 @@ def simulation_page(known: KnownTable, plan: Plan, runs: Sequence[Run]) -> str:
         tile("runs", f"{len(runs)}", f"{plural(plan.seeds, 'seed')} of each sampler"),
         tile(
             f"fewest trainings to {SHARES[0]:.0%}",
-            needed_said(best, plan.trainings),
+            needed_said(best, known, plan),
             best.sampler,
         ),
     ]
@@ -111,7 +113,7 @@ def simulation_page(known: KnownTable, plan: Plan, runs: Sequence[Run]) -> str:
     )
     sections = [
         section("curves", "Trainings it takes", plot("curves", simulation_figure(runs), caption)),
-        section("needed", "In figures", _table(found, plan)),
+        section("needed", "In figures", _table(found, known, plan)),
     ]
     return document(
         f"{known.name} · mbnas simulation",
@@ -130,7 +132,7 @@ def _lead(plan: Plan) -> str:
     )
 
 
-def _table(found: Sequence[Needed], plan: Plan) -> str:
+def _table(found: Sequence[Needed], known: KnownTable, plan: Plan) -> str:
     columns = (
         Column("sampler", figures=False),
         *(Column(f"trainings to {share:.0%}") for share in SHARES),
@@ -139,7 +141,7 @@ def _table(found: Sequence[Needed], plan: Plan) -> str:
     rows = [
         [
             escaped(sampler),
-            *(needed_said(one, plan.trainings) for one in found if one.sampler == sampler),
+            *(needed_said(one, known, plan) for one in found if one.sampler == sampler),
         ]
         for sampler in samplers
     ]

@@ -19,21 +19,25 @@ def write_report(study: Study, path: Path | None = None) -> Path:
 
     Args:
         study: The study as it stands.
-        path: The HTML file; by default `report.html` in the study's folder. Beside one of any
-            other name, the tables' names begin with its own: `a-front.csv` beside `a.html`.
+        path: The HTML file, or a folder that is there, for `report.html` in it; by default the
+            study's. Beside a file of any other name, the tables' names begin with its own:
+            `a-front.csv` beside `a.html`.
 
     Returns:
         The HTML file.
 
     Raises:
-        StudyError: the files cannot be written.
+        StudyError: the files cannot be written, or a file of the study's own would be lost.
     """
     path = path or study.folder.report_file
     columns = _columns(study)
-    # Two reports may lie in one folder.
-    own = "" if path.name == study.folder.report_file.name else f"{path.stem}-"
-    front, trials = (f"{own}{name}" for name in TABLES)
     try:
+        if path.is_dir():
+            path = path / study.folder.report_file.name
+        _check_place(path, study)
+        # Two reports may lie in one folder.
+        own = "" if path.name == study.folder.report_file.name else f"{path.stem}-"
+        front, trials = (f"{own}{name}" for name in TABLES)
         path.parent.mkdir(parents=True, exist_ok=True)
         for name, table in ((front, study.front_dataframe()), (trials, study.to_dataframe())):
             _write_table(path.with_name(name), table.reindex(columns=columns))
@@ -41,6 +45,16 @@ def write_report(study: Study, path: Path | None = None) -> Path:
     except OSError as error:
         raise StudyError(f"{path}: the report cannot be written ({error.strerror})") from None
     return path
+
+
+def _check_place(path: Path, study: Study) -> None:
+    """Refuses to write over what the study consists of, before anything is written."""
+    inside = path.parent.resolve().is_relative_to(study.folder.path.resolve())
+    if inside and path.suffix.lower() != ".html":
+        raise StudyError(
+            f"{path}: lies among the study's own files, and is no .html file; give it such a name,"
+            " or another folder"
+        )
 
 
 def _write_table(path: Path, table: pandas.DataFrame) -> None:

@@ -11,6 +11,8 @@ from mbnas.network.toml_text import parse_toml
 from mbnas.space.parse import SCHEMA, parse_space
 from mbnas.space.space import SearchSpace
 
+# What editors on Windows may begin a file with; a study keeps it, to have the exact bytes.
+_BYTE_ORDER_MARK = "\ufeff"
 # Installed from a wheel they lie inside the package, in a checkout beside it.
 _PACKAGE = Path(__file__).parent.parent
 _SHIPPED = (_PACKAGE.parent / "search_spaces", _PACKAGE / "search_spaces")
@@ -45,7 +47,7 @@ def read_space(text: str) -> SearchSpace:
         SpaceError: not TOML, or not a space.
     """
     try:
-        table = parse_toml(text)
+        table = parse_toml(text.removeprefix(_BYTE_ORDER_MARK))
     except ValueError as error:
         raise SpaceError(f"not TOML: {error}") from None
     return parse_space(table, text)

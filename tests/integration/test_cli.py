@@ -74,27 +74,6 @@ def test_dry_run_of_a_study_that_goes_on_leaves_out_what_it_has_spent(
     assert "would run 0 epochs," in result.stdout
 
 
-def test_dry_run_counts_the_epochs_of_a_training_that_was_laid_down(
-    real_study: RealStudy, study_copy: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = [study_copy if part == real_study.folder else part for part in real_study.command]
-    spent = sum(len(trial.curve) for trial in open_study(study_copy).trials)
-
-    def search(*budget: object) -> str:
-        assert main([str(part) for part in (*command, *budget)]) == 0
-        return capsys.readouterr().out
-
-    search("--epochs-total", spent + 1)
-    before = open_study(study_copy).folder.record_file.read_bytes()
-    assert sum(len(trial.curve) for trial in open_study(study_copy).trials) == spent
-    assert "would run 6 epochs," in search("--epochs-total", spent + 7, "--dry-run")
-    assert "would run 2 trials," in search("--trials", TRIALS + 2, "--dry-run")
-    assert open_study(study_copy).folder.record_file.read_bytes() == before
-    (study_copy / "study.db").unlink()
-    assert "would run 7 epochs," in search("--epochs-total", spent + 7, "--dry-run")
-    assert not (study_copy / "study.db").exists()
-
-
 def test_space_checks_shows_and_samples(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["space", "check", "cifar_mobile"]) == 0
     assert "points" in capsys.readouterr().out

@@ -58,7 +58,6 @@ def test_settings_beside_the_table_need_not_be_said_and_the_last_lines_are_the_a
         ("choices = []", "choices = []: name at least one"),
         ("maximize = []", "maximize = []: name at least one"),
         ("samplers = []", "samplers = []: name at least one"),
-        (SETTINGS.replace('"acc2"', '"arch"'), "maximize = arch: stands in choices already"),
     ],
 )
 def test_faults_in_the_settings_are_told(
@@ -92,6 +91,11 @@ def test_a_folder_without_a_name_is_no_table(
     assert "not a study" in capsys.readouterr().err
 
 
+def test_a_name_too_long_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "x" * 300]) == 1
+    assert "cannot be read (File name too long)" in capsys.readouterr().err
+
+
 def test_a_name_is_printed_as_it_is(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,4 +103,4 @@ def test_a_name_is_printed_as_it_is(
     # As Windows' Notepad writes it.
     renamed.with_suffix(".toml").write_text(SETTINGS, encoding="utf-8-sig")
     assert main(["simulate", str(renamed), "--workers", "1", "--out", str(tmp_path / "out")]) == 0
-    assert "t[red]9: 9 networks" in capsys.readouterr().out
+    assert "t[red]9: 27 networks" in capsys.readouterr().out
