@@ -15,13 +15,17 @@ from stock_loop import CLASSES
 
 from mbnas.model import build
 from mbnas.network import Architecture
+from mbnas.training.recipe import Precision
 
 
 class Bare:
     """Forward, backward and step on one random batch."""
 
-    def __init__(self, architecture: Architecture, size: int, device: str) -> None:
+    def __init__(
+        self, architecture: Architecture, size: int, device: str, precision: Precision
+    ) -> None:
         self.device = device
+        self.halved = precision == "bfloat16"
         resolution = architecture.resolution
         self.network = build(architecture, CLASSES).to(device)
         self.network.to(memory_format=torch.channels_last)
@@ -44,7 +48,7 @@ class Bare:
 
     def _step(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu"):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.halved):
             loss = F.cross_entropy(self.network(self.images), self.labels)
         loss.backward()
         self.optimizer.step()

@@ -24,7 +24,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ from stock_loop import CLASSES, Part, Stock, read_images, torchvision_transform 
 from mbnas.network import Architecture, costs  # noqa: E402
 from mbnas.space import load_space  # noqa: E402
 from mbnas.training.gpu.form import why_not  # noqa: E402
-from mbnas.training.recipe import Recipe  # noqa: E402
+from mbnas.training.recipe import Precision, Recipe  # noqa: E402
 from mbnas.training.run import TrainingRun  # noqa: E402
 from mbnas.training.torch_trainer import TorchTrainer  # noqa: E402
 from mbnas.training.trainer import Assignment, Epoch  # noqa: E402
@@ -77,14 +76,19 @@ def ours_epoch(run: TrainingRun, draws: torch.Generator, device: str) -> float:
 
 
 def speed(
-    architecture: Architecture, train: Part, held_out: Part, rounds: int, device: str
+    architecture: Architecture,
+    train: Part,
+    held_out: Part,
+    rounds: int,
+    device: str,
+    precision: Precision,
 ) -> dict[str, Any]:
     """Seconds an epoch: bare, ours, stock, in turns; and the ratios, each within a round."""
-    trainer = make_trainer(train, held_out, Recipe(), device)
+    trainer = make_trainer(train, held_out, Recipe(precision=precision), device)
     size = trainer.recipe.batch_size_for(len(train.labels))
     with trainer.prepared(architecture):
         run = trainer._run(architecture, 0, None)
-        bare = Bare(architecture, size, device)
+        bare = Bare(architecture, size, device, precision)
     stock = Stock(architecture, train, held_out, Recipe(), device)
     stock.begin(0)
     draws, steps = torch.Generator(), run.steps.an_epoch
@@ -115,10 +119,15 @@ def speed(
 
 
 def accuracies(
-    architecture: Architecture, train: Part, held_out: Part, seeds: int, epochs: int, device: str
+    architecture: Architecture,
+    train: Part,
+    held_out: Part,
+    seeds: int,
+    recipe: Recipe,
+    device: str,
 ) -> dict[str, Any]:
     """Accuracy of ours and of stock after equal epochs, by seed."""
-    recipe = Recipe(epochs=epochs)
+    epochs = recipe.epochs
     trainer = make_trainer(train, held_out, recipe, device)
     stock = Stock(architecture, train, held_out, recipe, device)
     mine, theirs = [], []
@@ -143,17 +152,17 @@ def packed(
     train: Part,
     held_out: Part,
     count: int,
-    epochs: int,
+    recipe: Recipe,
     device: str,
     found: dict[str, Any],
     keep: Callable[[], None],
 ) -> None:
     """Candidates an hour, one at a time and several at once, as a search trains on the device."""
-    trainer = make_trainer(train, held_out, Recipe(epochs=epochs), device)
+    trainer = make_trainer(train, held_out, recipe, device)
     rng = random.Random(2)
     some = [SPACE.architecture(SPACE.sample(rng)) for _ in range(3)]
     found["candidates an hour, stock loop"] = round(
-        3600 / stock_seconds(some, train, held_out, epochs, device)
+        3600 / stock_seconds(some, train, held_out, recipe.epochs, device)
     )
     if device == "cpu":
         found |= in_threads(trainer, count)
@@ -202,9 +211,13 @@ def stock_seconds(
 
 
 def make_trainer(train: Part, held_out: Part, recipe: Recipe, device: str) -> TorchTrainer:
-    precision = "bfloat16" if device != "cpu" else "float32"
-    recipe = replace(recipe, precision=precision)
     return TorchTrainer(train, held_out, CLASSES, recipe, flip=True, crop=True, device=device)
+
+
+def settled_precision(train: Part, held_out: Part, device: str) -> Precision:
+    """That in which a study trains on the device; on a CPU some steps of the networks tell."""
+    trainer = make_trainer(train, held_out, Recipe(), device)
+    return trainer.settle_precision(networks()) if device == "cpu" else trainer.recipe.precision
 
 
 def ignore(_: Epoch) -> None:
@@ -291,11 +304,13 @@ def measure(
     on_gpu = device != "cpu"
     images = (20_000, 5_000) if on_gpu else (1_024, 512) if short else (1_536, 768)
     train, held_out = read_images(arguments.data, *images)
+    precision = settled_precision(train, held_out, device)
     results: dict[str, Any] = {
         "machine": machine(device),
         "date": datetime.now(UTC).date().isoformat(),
         "commit": commit(),
         "images": f"{images[0]} of {'CIFAR-10' if arguments.data else 'blurred noise'}",
+        "precision": precision,
         "stock transforms": "torchvision" if has_torchvision() else "the same by hand, on PIL",
     }
     if on_gpu:
@@ -305,20 +320,22 @@ def measure(
         if "speed" in arguments.parts:
             say(f"speed of the {name} network")
             rounds = 2 if short else 4
-            found = speed(architecture, train, held_out, rounds, device)
+            found = speed(architecture, train, held_out, rounds, device, precision)
             results.setdefault(f"{name} network", {}).update(found)
             keep(results)
         if "accuracy" in arguments.parts:
             say(f"accuracy of the {name} network")
             seeds, epochs = (2, 2) if short else (3, 2) if on_gpu else (3, 3)
-            found = accuracies(architecture, train, held_out, seeds, epochs, device)
+            recipe = Recipe(epochs=epochs, precision=precision)
+            found = accuracies(architecture, train, held_out, seeds, recipe, device)
             results.setdefault(f"{name} network", {}).update(found)
             keep(results)
     if "packing" in arguments.parts:
         say("packing")
         count, epochs = (16, 4) if on_gpu else (4, 1) if short else (6, 1)
         found = results["packing"] = {}
-        packed(train, held_out, count, epochs, device, found, lambda: keep(results))
+        recipe = Recipe(epochs=epochs, precision=precision)
+        packed(train, held_out, count, recipe, device, found, lambda: keep(results))
         keep(results)
     if "memory" in arguments.parts and arguments.data is not None and not on_gpu:
         say("memory")

@@ -6,6 +6,7 @@
     allocation   memory that the CPU keeps between steps
     augmentation what a batch goes through on its way into the network
     trainer      what a trainer is asked and what it answers
+    form         in which form a device computes a network quickest
     gpu/         a GPU's own layers, and a network computed by them
     steps        one step of the optimiser, without a word to the host
     run          a network's training, epoch by epoch, which can be laid down and taken up

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mbnas.model.layers import Dropout
 from mbnas.training.augmentation import Augmentation
 from mbnas.training.device import turn
-from mbnas.training.gpu.form import quickest_form
+from mbnas.training.form import quickest_form
 from mbnas.training.images import ImageTensors
 from mbnas.training.recipe import Recipe
 
@@ -51,7 +51,7 @@ class Steps:
         seed: int,
     ) -> None:
         self.network = network
-        self.forward = quickest_form(network, data.labels.device)
+        self.forward = quickest_form(network, data.labels.device, recipe.precision)
         self.size = size
         self.an_epoch = len(data) // size
         self.dropout = torch.Generator(data.labels.device).manual_seed(seed)

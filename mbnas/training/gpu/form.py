@@ -24,10 +24,8 @@ from mbnas.training.gpu.pool import AveragePool
 from mbnas.training.gpu.tiles import fits
 
 
-def quickest_form(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """What computes a network's logits on a device: on a GPU a `GpuForm` of our own networks."""
-    if device.type != "cuda" or not isinstance(network, Network):
-        return network
+def gpu_form(network: Network, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """What computes a network's logits on a GPU: a `GpuForm`, where Triton works."""
     reason = why_not(device)
     if reason is None:
         return GpuForm(network)

@@ -21,7 +21,7 @@ from mbnas.model import build_seeded
 from mbnas.network import Architecture
 from mbnas.training import steps
 from mbnas.training.gpu import form as forms
-from mbnas.training.gpu.form import GpuForm, quickest_form
+from mbnas.training.gpu.form import GpuForm, gpu_form
 from mbnas.training.gpu.pool import AveragePool
 from mbnas.training.gpu.tiles import Tiling, fits
 from mbnas.training.recipe import Recipe
@@ -234,7 +234,7 @@ def test_every_depthwise_convolution_of_fit_width_is_in_the_form() -> None:
 
 def test_a_training_by_own_kernels_ends_where_torchs_does(monkeypatch: pytest.MonkeyPatch) -> None:
     def trained(form: Callable[..., Any]) -> Training:
-        monkeypatch.setattr(steps, "quickest_form", lambda network, _: form(network))
+        monkeypatch.setattr(steps, "quickest_form", lambda network, *_: form(network))
         recipe = Recipe(epochs=2, batch_size=8, precision="float32", ema=0.9)
         part = stripes(16, 8)
         trainer = TorchTrainer(part, part, 2, recipe, flip=True, crop=True, device=DEVICE.type)
@@ -250,26 +250,16 @@ def test_a_training_by_own_kernels_ends_where_torchs_does(monkeypatch: pytest.Mo
 # ---------------------------------------------------------------- where they do not work
 
 
-def test_a_cpu_has_torchs_layers() -> None:
-    network = build_seeded(some_network(), 3, 0)
-    assert quickest_form(network, torch.device("cpu")) is network
-
-
-def test_networks_of_other_makes_compute_themselves() -> None:
-    foreign = nn.Conv2d(3, 8, 3)
-    assert quickest_form(foreign, torch.device("cuda")) is foreign
-
-
 def test_where_triton_fails_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: torch.device) -> None:
         raise RuntimeError("Failed to find C compiler.\nSet CC.")
 
     monkeypatch.setattr(forms, "_try", broken)
     monkeypatch.setattr(torch.cuda, "device", lambda _: torch.enable_grad())
-    network = build_seeded(some_network(), 3, 0)
+    network: Any = build_seeded(some_network(), 3, 0)
     said = r"cuda:99: Triton does not work \(RuntimeError: Failed to find C compiler\.\)"
     with pytest.warns(UserWarning, match=said):
-        assert quickest_form(network, torch.device("cuda", 99)) is network
+        assert gpu_form(network, torch.device("cuda", 99)) is network
 
 
 def test_a_fault_of_the_layers_is_not_taken_for_tritons(monkeypatch: pytest.MonkeyPatch) -> None:
