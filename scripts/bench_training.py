@@ -37,6 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 from bare_loop import Bare, synchronize  # noqa: E402
 from bench_packing import packing  # noqa: E402
+from bench_training_memory import memory  # noqa: E402
 from stock_loop import CLASSES, Part, Stock, read_images, torchvision_transform  # noqa: E402
 
 from mbnas.network import Architecture, costs  # noqa: E402
@@ -227,45 +228,6 @@ def ignore(_: Epoch) -> None:
 def spread(ratios: NDArray[np.float64]) -> dict[str, float]:
     low, middle, high = np.quantile(ratios, [0.1, 0.5, 0.9])
     return {"median": round(middle, 3), "q10": round(low, 3), "q90": round(high, 3)}
-
-
-# ---------------------------------------------------------------- memory
-
-MEMORY = """
-import random, sys
-from pathlib import Path
-import torch
-torch.zeros(1)
-
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
-before = peak()
-import mbnas
-data = mbnas.load_data("folder:" + sys.argv[1])
-space = mbnas.load_space("cifar_mobile")
-train, held_out = data.decode("train", 32), data.decode("validation", 32)
-trainer = mbnas.TorchTrainer(
-    train, held_out, 10, mbnas.Recipe(precision="float32"), flip=True, crop=True, device="cpu"
-)
-trainer._train.at(24), trainer._validation.at(24)
-after = peak()
-trainer.estimate_seconds(space.architecture(space.sample(random.Random(0))))
-print(before, after, peak())
-"""
-
-
-def memory(path: Path) -> dict[str, Any]:
-    """Peak memory of a process that holds all of CIFAR-10 at two resolutions and trains."""
-    command = [sys.executable, "-c", MEMORY, str(path)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    before, after, trained = (int(word) / 1e9 for word in result.stdout.split()[-3:])
-    return {
-        "torch alone, GB": round(before, 3),
-        "with all images at 32 and 24 pixels, above it, GB": round(after - before, 3),
-        "and while a network trains, above it, GB": round(trained - before, 3),
-    }
 
 
 # ---------------------------------------------------------------- the whole
