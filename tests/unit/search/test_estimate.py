@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 from helpers import some_architectures, tiny_space
 
+from mbnas.measure.latency import Latency
 from mbnas.network import Architecture, costs
 from mbnas.search.estimate import BEYOND_LARGEST, reference_cost
 from mbnas.search.front import hypervolume
@@ -32,6 +36,25 @@ def test_without_a_limit_all_but_the_costliest_stay_under_it() -> None:
     by_size = sorted(map(params, NETWORKS))
     assert reference("params") == by_size[56]
     assert reference("latency_ms") > max(map(fake_latency_ms, NETWORKS)) / 2
+
+
+def test_one_network_of_odd_latency_decides_nothing() -> None:
+    by_macs = sorted(NETWORKS, key=lambda one: costs(one.lower(10)).macs)
+    about = [by_macs[at] for at in (55, 56, 57)]
+
+    class Odd(FakeLatencyMeter):
+        """The middle one of them is timed ten times too long."""
+
+        def measure(self, architectures: Sequence[Architecture], classes: int) -> list[Latency]:
+            found = super().measure(architectures, classes)
+            return [
+                replace(one, latency_ms=10 * one.latency_ms) if network == about[1] else one
+                for one, network in zip(found, architectures, strict=True)
+            ]
+
+    goals = Goals.of([maximize("accuracy"), minimize("latency_ms")])
+    found = reference_cost(NETWORKS, goals, Odd(), 10)
+    assert found == max(fake_latency_ms(about[0]), fake_latency_ms(about[2]))
 
 
 def test_other_limits_leave_out_what_breaks_them() -> None:
