@@ -14,11 +14,10 @@ from mbnas.cli.progress import progress
 from mbnas.cli.words import duration, front_table, goes_on_with, savings_said
 from mbnas.measure.networks import architecture_in
 from mbnas.search import DEFAULT_SAMPLER, SAMPLERS, Budget, is_paid
-from mbnas.search.evaluation import CURVE
 from mbnas.search.folder import StudyFolder
+from mbnas.search.ledger import begun_epochs
 from mbnas.search.storage import open_optuna_study
 from mbnas.search.storage_url import chosen_storage, recorded_storage
-from mbnas.search.study import broken_off
 
 _EPILOG = """\
 examples:
@@ -285,8 +284,8 @@ def _laid_down(study: mbnas.Study, storage: str | None) -> int:
     if recorded_storage(chosen) != record.storage or not (chosen or folder.database.exists()):
         return 0
     ended = {trial.number for trial in study.trials}
-    begun = broken_off(open_optuna_study(folder, record, storage))
-    return sum(len(one.user_attrs.get(CURVE, [])) for one in begun if one.number not in ended)
+    begun = begun_epochs(open_optuna_study(folder, record, storage))
+    return sum(epochs for number, epochs in begun.items() if number not in ended)
 
 
 def _seconds(text: str) -> float:

@@ -239,15 +239,13 @@ class WorkersEngine:
         task, seconds = seat.task, time.monotonic() - seat.began
         (how, log), begun = seat.worker.obituary(), seat.worker.begun
         _clear(seat)
-        if task.lost and not begun:
+        if not task.lost:
+            self._again(replace(task, lost=True))
+            return None
+        if not begun:
             said = f"engine workers: none could begin: {how}; {MAIN_GUARD}"
             raise StudyError(said) from None
-        if task.lost:
-            return Failed(
-                task.job.trial, "lost worker", f"{how}, for the second time", seconds, log
-            )
-        self._again(replace(task, lost=True))
-        return None
+        return Failed(task.job.trial, "lost worker", f"{how}, for the second time", seconds, log)
 
     def _again(self, task: _Task) -> None:
         waiting = self._measurements if isinstance(task.job, Measure) else self._trainings

@@ -26,6 +26,11 @@ FAILED_AT_FIRST = 5
 FAILED_IN_A_ROW = 10
 
 
+def begun_epochs(study: optuna.Study) -> dict[int, int]:
+    """Of trials that were broken off, by their number, the epochs up to their last rung."""
+    return {one.number: len(one.user_attrs.get(CURVE, [])) for one in broken_off(study)}
+
+
 @dataclass(slots=True)
 class Ledger:
     """What a search has on record.
@@ -54,9 +59,8 @@ class Ledger:
 
     def __post_init__(self) -> None:
         # By a kill, perhaps in the middle of being told.
-        cut_short = broken_off(self.study)
-        self._cut_short = frozenset(one.number for one in cut_short)
-        self.begun = {one.number: len(one.user_attrs.get(CURVE, [])) for one in cut_short}
+        self.begun = begun_epochs(self.study)
+        self._cut_short = frozenset(self.begun)
         for trial in self.trials:
             self._count(trial)
 

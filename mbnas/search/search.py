@@ -325,12 +325,10 @@ def _recipe(given: Recipe | None, trainer: Trainer | None, usual: Recipe) -> Rec
     """By what networks are trained: of a trainer that was handed over, its own length at least."""
     if trainer is None:
         return given or usual
+    if given is None and isinstance(trainer, TorchTrainer):
+        return trainer.recipe
     if given is None:
-        return (
-            trainer.recipe
-            if isinstance(trainer, TorchTrainer)
-            else (usual.with_epochs(trainer.epochs))
-        )
+        return usual.with_epochs(trainer.epochs)
     if given.epochs != trainer.epochs:
         raise StudyError(
             f"recipe.epochs = {given.epochs}: the trainer's are {trainer.epochs}; give it the same"
