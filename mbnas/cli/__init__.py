@@ -60,11 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Set before torch is loaded: threads that wait must sleep, or a busy machine comes to a halt.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parsed = _parser(given).parse_args(given)
     try:
+        parsed = _parser(given).parse_args(given)  # imports the verb, which may take seconds
         code: int = parsed.run(parsed)
     except MbnasError as error:
-        if parsed.debug:
+        if "--debug" in given:
             raise
         print(f"mbnas: {error}", file=sys.stderr)
         return 1

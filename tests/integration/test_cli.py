@@ -169,6 +169,17 @@ def test_debug_shows_the_traceback() -> None:
         main(["space", "check", "nowhere.toml", "--debug"])
 
 
+def test_ctrl_c_while_a_verb_is_loaded_is_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mbnas.cli.importlib.import_module", interrupted)
+    assert main(["confirm", "nowhere"]) == 130
+    assert capsys.readouterr().err == "mbnas: interrupted\n"
+
+
 @pytest.mark.parametrize(
     "command",
     [
