@@ -21,6 +21,9 @@ from mbnas.search.storage import open_storage, study_in
 from mbnas.search.storage_url import chosen_storage
 from mbnas.search.study import Study, open_study
 
+MOST_NAMED = 5
+_MEND = "name its database in MBNAS_STORAGE, or go on with the search, which tells it anew"
+
 
 @dataclass(frozen=True, slots=True)
 class Freed:
@@ -71,7 +74,8 @@ def prune_study(path: str | Path, keep: int = KEPT_LATEST, dry_run: bool = False
         dry_run: Only says what would be freed.
 
     Raises:
-        StudyError: no study, a search runs on it, or files cannot be removed.
+        StudyError: no study, a search runs on it, its database lacks some of its trials, or files
+            cannot be removed.
     """
     if keep < 0:
         raise StudyError(f"keep = {keep}: must be at least 0")
@@ -80,9 +84,11 @@ def prune_study(path: str | Path, keep: int = KEPT_LATEST, dry_run: bool = False
     with folder.locked():
         study = open_study(path)
         chosen = chosen_storage(None, study.record)
+        if chosen is None and not folder.database.exists():
+            raise StudyError(f"{folder.database}: no such file; {_MEND}")
         storage = open_storage(chosen, folder)
         try:
-            known = study_in(storage, study.record, is_own=chosen is None)
+            known = _whole_study(storage, study, is_own=chosen is None)
             pruning = _Pruning(study, _needed(study, known, keep), artifact_ids(known), dry_run)
             # Files first: SQLite needs room to write itself anew.
             return replace(pruning.freed(), database_bytes=_free_pages(storage, dry_run))
@@ -93,6 +99,27 @@ def prune_study(path: str | Path, keep: int = KEPT_LATEST, dry_run: bool = False
         finally:
             storage.remove_session()
             storage.engine.dispose()
+
+
+def _whole_study(storage: PatientStorage, study: Study, is_own: bool) -> optuna.Study:
+    """What Optuna has of a study: all its trials, or what is still needed could not be told.
+
+    Raises:
+        StudyError: there is no such study, or it lacks some.
+    """
+    name = study.record.name
+    if name not in {one.study_name for one in storage.get_all_studies()}:
+        raise StudyError(f'{storage.place}: holds no study called "{name}"; {_MEND}')
+    known = study_in(storage, study.record, is_own)
+    numbers = {one.number for one in known.get_trials(deepcopy=False)}
+    lacking = [one.number for one in study.trials if one.number not in numbers]
+    if lacking:
+        some = ", ".join(map(str, lacking[:MOST_NAMED])) + (", ..." * (len(lacking) > MOST_NAMED))
+        raise StudyError(
+            f"{storage.place}: knows nothing of {len(lacking):,} of the study's trials ({some});"
+            f" {_MEND}"
+        )
+    return known
 
 
 def _needed(study: Study, known: optuna.Study, keep: int) -> set[int]:

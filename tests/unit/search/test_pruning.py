@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from integration.storages import optuna_study, told
 from integration.studies import fake_search
@@ -17,6 +18,7 @@ from mbnas.measure.onnx_file import random_weights
 from mbnas.report import write_report
 from mbnas.search import Observer, Search, Snapshot, Study, Trial, open_study
 from mbnas.search.pruning import Freed, prune_study
+from mbnas.search.storage import OWNER
 from mbnas.testing import FakeTrainer
 from mbnas.training.trainer import Training
 
@@ -147,3 +149,29 @@ def test_no_study_is_said_to_be_none(tmp_path: Path) -> None:
         prune_study(tmp_path / "nothing")
     with pytest.raises(StudyError, match=r"keep = -1: must be at least 0"):
         prune_study(tmp_path, keep=-1)
+
+
+def artifacts(study: Study) -> set[str]:
+    return {file.name for file in (study.folder.path / "artifacts").iterdir()}
+
+
+def test_nothing_is_removed_by_a_database_that_does_not_know_the_study(
+    study: Study, tmp_path: Path
+) -> None:
+    before = artifacts(study), with_weights(study)
+    elsewhere = f"sqlite:///{tmp_path / 'other.db'}"
+    moved = study.record.model_copy(update={"storage": elsewhere})
+    study.folder.write_record(moved)
+    with pytest.raises(StudyError, match='holds no study called "study"'):
+        prune_study(study.folder.path, keep=0)
+    optuna.create_study(
+        storage=elsewhere, study_name="study", directions=["maximize", "minimize"]
+    ).set_user_attr(OWNER, moved.id)
+    with pytest.raises(StudyError, match=f"knows nothing of {TRIALS} of the study's trials"):
+        prune_study(study.folder.path, keep=0)
+    study.folder.write_record(study.record)
+    study.folder.database.unlink()
+    with pytest.raises(StudyError, match=r"study\.db: no such file"):
+        prune_study(study.folder.path, keep=0, dry_run=True)
+    assert not study.folder.database.exists()
+    assert (artifacts(study), with_weights(study)) == before
