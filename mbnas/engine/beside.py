@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
 import time
 from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
-from mbnas.engine.interrupts import held_interrupts, ignore
+from mbnas.engine.interrupts import held_interrupts, leave_to_driver
 from mbnas.engine.jobs import Failed, Measure, Measured
-from mbnas.engine.work import TRIAL_FAILURES, failed, sendable
+from mbnas.engine.work import TRIAL_FAILURES, LostProcessError, failed, how_ended, sendable
 from mbnas.errors import MeasureError
 from mbnas.measure.cores import keep_to, reserved_cores, usable_cores, with_hyperthreads
 from mbnas.measure.latency import Latency, OrtLatencyMeter
@@ -66,25 +65,44 @@ class MeasuringProcess:
     def result(self) -> tuple[Latency, float]:
         """Of the network submitted first of those not told yet: its latency, and seconds taken.
 
+        One of which the process died is measured once more, by a new one.
+
         Raises:
-            MeasureError: it cannot be run, or the process died; the next ones get a new one.
+            MeasureError: it cannot be run, or the process died twice; the next ones get a new one.
         """
+        told = self._told()
+        if told is None:
+            self._restart()
+            told = self._told()
         self._submitted.popleft()
+        if told is None:
+            how = how_ended(self._process.exitcode)
+            self._restart()
+            raise LostProcessError(f"measuring: {how}, for the second time")
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    def _told(self) -> tuple[Latency, float] | Exception | None:
+        """What the process says next; None if it died.
+
+        Raises:
+            MeasureError: it was closed.
+        """
         try:
-            told = self._pipe.recv()
+            told: tuple[Latency, float] | Exception = self._pipe.recv()
         except (EOFError, OSError, TypeError):
             if self._closed:  # in the middle of a read
                 raise MeasureError("the measuring process was closed") from None
             self._process.join()
-            code = self._process.exitcode
-            self._start()
-            for architecture, classes in self._submitted:
-                self._send(architecture, classes)
-            raise MeasureError(f"the measuring process ended with exit code {code}") from None
-        if isinstance(told, Exception):
-            raise told
-        latency, seconds = told
-        return latency, seconds
+            return None
+        return told
+
+    def _restart(self) -> None:
+        """Has another process measure what is submitted."""
+        self._start()
+        for architecture, classes in self._submitted:
+            self._send(architecture, classes)
 
     def outcome(self, job: Measure) -> Measured | Failed:
         """What came of a job, whose network was the first to be submitted of those not told yet."""
@@ -126,7 +144,7 @@ class MeasuringProcess:
 
 def _measure(pipe: Connection, cores: list[int], threads: int, seconds: float) -> None:
     """What the process does: until the pipe's other end is gone, measure what comes."""
-    ignore(signal.SIGINT, signal.SIGTERM)  # both are the driver's to answer
+    leave_to_driver()
     if cores:
         keep_to(cores)
     meter = OrtLatencyMeter(threads, seconds)

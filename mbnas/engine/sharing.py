@@ -9,6 +9,7 @@ from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
+from mbnas.engine.interrupts import held_interrupts
 from mbnas.errors import StudyError
 
 _ALIGNED = 64
@@ -50,7 +51,8 @@ class SharedCopy:
             arrays.append((end, part.nbytes))
             end += -(-part.nbytes // _ALIGNED) * _ALIGNED
         _check_room(end)
-        memory = SharedMemory(create=True, size=max(1, end))
+        with held_interrupts():  # it may start Python's resource tracker
+            memory = SharedMemory(create=True, size=max(1, end))
         whole = _bytes(memory)
         for (at, length), part in zip(arrays, parts, strict=True):
             whole[at : at + length] = part

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import pickle
+import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from mbnas.engine.jobs import Failed, FailureKind, Job, Measure, Measured, Train, Trained
 from mbnas.errors import DataError, ExportError, MeasureError
-from mbnas.measure.cores import CoreLock
+from mbnas.measure.cores import PATIENCE_SECONDS, CoreLock
 from mbnas.measure.latency import LatencyMeter
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.measure.parity import ParityError, check_parity
@@ -34,11 +36,16 @@ SEATED_SECONDS = 0.05
 """Between two looks for somebody who waits to measure; a look takes a tenth of a millisecond."""
 
 
+class LostProcessError(MeasureError):
+    """The process that measured a network died of it, twice."""
+
+
 FAILURES: tuple[tuple[type[Exception], FailureKind], ...] = (
     (OutOfMemoryError, "out of memory"),
     (MemoryError, "out of memory"),
     (NonFiniteLossError, "non-finite"),
     (OutOfTimeError, "timeout"),
+    (LostProcessError, "lost worker"),
     (MeasureError, "latency"),
     (ParityError, "parity"),
     (ExportError, "export"),
@@ -57,6 +64,7 @@ def evaluate(
     on_epoch: Callable[[int, Epoch], None],
     on_wait: Callable[[], None],
     on_step: Callable[[], None] = no_step,
+    on_waited: Callable[[float], None] = lambda _: None,
 ) -> Measured | Trained | Failed:
     """Does a job, here and now; what goes wrong with its network alone is an outcome too.
 
@@ -68,13 +76,22 @@ def evaluate(
         on_epoch: Hears, with the trial's number, of every epoch.
         on_wait: Called when somebody keeps a training from the cores for two seconds.
         on_step: Called before a training begins, and before its steps if it uses the cores.
+        on_waited: Hears how many seconds that was, once it goes on.
     """
     start = time.perf_counter()
     try:
         if isinstance(job, Measure):
             (latency,) = meter.measure([job.architecture], classes)
             return Measured(job.trial, latency, time.perf_counter() - start)
-        return train(job, trainer, classes, on_epoch=on_epoch, on_wait=on_wait, on_step=on_step)
+        return train(
+            job,
+            trainer,
+            classes,
+            on_epoch=on_epoch,
+            on_wait=on_wait,
+            on_step=on_step,
+            on_waited=on_waited,
+        )
     except TRIAL_FAILURES as error:
         return failed(job, error, time.perf_counter() - start)
 
@@ -93,6 +110,7 @@ def train(
     on_epoch: Callable[[int, Epoch], None],
     on_wait: Callable[[], None],
     on_step: Callable[[], None] = no_step,
+    on_waited: Callable[[float], None] = lambda _: None,
 ) -> Trained:
     """Trains as a job says; at the end, writes the ONNX file and holds it equal to the module.
 
@@ -106,33 +124,64 @@ def train(
         on_epoch: Hears, with the trial's number, of every epoch.
         on_wait: Called when somebody keeps this one from the cores for two seconds.
         on_step: Called before the training begins, and before its steps if it uses the cores.
+        on_waited: Hears how many seconds that was, once it goes on.
     """
     start = time.perf_counter()
-
-    def check_time() -> None:
-        if job.seconds is not None and time.perf_counter() - start > job.seconds:
-            raise OutOfTimeError(f"not trained within {job.seconds:g} s")
+    clock = _Clock(job.seconds, on_waited)
 
     def epoch_ended(epoch: Epoch) -> None:
         on_epoch(job.trial, epoch)
-        check_time()
+        clock.check()
 
     on_step()
-    seat = CoreLock(on_wait=on_wait).shared() if trainer.uses_cores else None
-    with seat or contextlib.nullcontext(no_step) as pause:
+    with contextlib.ExitStack() as held:
+        pause = no_step
+        if trainer.uses_cores:
+            with clock.stopped():
+                pause = held.enter_context(CoreLock(on_wait=on_wait).shared())
         seated = time.monotonic()
 
         def give_way() -> None:
             nonlocal seated
             on_step()
-            check_time()
+            clock.check()
             if time.monotonic() - seated > SEATED_SECONDS:
-                pause()
+                with clock.stopped():
+                    pause()
                 seated = time.monotonic()
 
         training = trainer.train(job.assignment, epoch_ended, give_way)
         model = _model(job.assignment, training, classes)
     return Trained(job.trial, training, model, time.perf_counter() - start)
+
+
+@dataclass(slots=True)
+class _Clock:
+    """The time that a training takes; what it waits for the cores is left out.
+
+    Attributes:
+        limit: Seconds that it may take; None for all it needs.
+        on_waited: Hears of waits that others were told of.
+    """
+
+    limit: float | None
+    on_waited: Callable[[float], None]
+    _began: float = field(default_factory=time.perf_counter, init=False)
+
+    def check(self) -> None:
+        """Raises `OutOfTimeError` once the limit is passed."""
+        if self.limit is not None and time.perf_counter() - self._began > self.limit:
+            raise OutOfTimeError(f"not trained within {self.limit:g} s")
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Inside, no time of training goes by."""
+        since = time.perf_counter()
+        yield
+        waited = time.perf_counter() - since
+        self._began += waited
+        if waited > PATIENCE_SECONDS:
+            self.on_waited(waited)
 
 
 def _model(assignment: Assignment, training: Training, classes: int) -> bytes | None:
@@ -158,3 +207,12 @@ def sendable(error: Exception) -> Exception:
     except Exception:  # noqa: BLE001 - an error may be made of anything
         return RuntimeError(said)
     return error
+
+
+def how_ended(code: int | None) -> str:
+    """Of a process, by its exit code."""
+    if code is None or code >= 0:
+        return f"its process ended with exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+    guess = "; the system may have been out of memory" if name == "SIGKILL" else ""
+    return f"its process was ended by {name}{guess}"

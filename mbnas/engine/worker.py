@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from pathlib import Path
 
 import torch
 
-from mbnas.engine.interrupts import held_interrupts, ignore
+from mbnas.engine.interrupts import held_interrupts, leave_to_driver
 from mbnas.engine.jobs import LOG_LINES, Job, Outcome
 from mbnas.engine.places import Place
 from mbnas.engine.sharing import SharedCopy
-from mbnas.engine.work import evaluate, failed, sendable
+from mbnas.engine.work import evaluate, failed, how_ended, sendable
 from mbnas.errors import StudyError
 from mbnas.measure.cores import keep_to
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
@@ -43,13 +42,24 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class Waited:
+    """A training that waited goes on.
+
+    Attributes:
+        seconds: How long it did.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """An error that is no trial's: it ends the search."""
 
     error: Exception
 
 
-Said = tuple[int, Epoch] | Begins | Waits | Broken | Outcome
+Said = tuple[int, Epoch] | Begins | Waits | Waited | Broken | Outcome
 """What a worker says; of an outcome it is free again."""
 
 
@@ -61,13 +71,9 @@ class Worker:
         tools: The trainer and the meter, for every worker of this machine.
         classes: Number of classes of the data.
         log: A file for what it prints.
-
-    Attributes:
-        begun: Whether it has ever begun a job.
     """
 
     def __init__(self, place: Place, tools: SharedCopy, classes: int, log: Path) -> None:
-        self.begun = False
         self._log = log
         # Not forked: a process that has threads, as every one with torch has, must not be.
         context = multiprocessing.get_context("spawn")
@@ -84,6 +90,11 @@ class Worker:
         with contextlib.suppress(OSError):
             self.pipe.send(job)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process.is_alive()
+
     def kill(self) -> None:
         """Ends it at once; what it had written stays whole."""
         self._process.kill()
@@ -93,7 +104,7 @@ class Worker:
     def obituary(self) -> tuple[str, str]:
         """How it ended, once its pipe is closed from there; and the last lines that it printed."""
         self._process.join(_ENDING_SECONDS)
-        return _ended(self._process.exitcode), self.log_lines()
+        return how_ended(self._process.exitcode), self.log_lines()
 
     def log_lines(self) -> str:
         """The last lines that it printed."""
@@ -115,17 +126,9 @@ def check_not_in_worker() -> None:
         raise StudyError(f"a worker came upon the search that it is to serve: {MAIN_GUARD}")
 
 
-def _ended(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"its process ended with exit code {code}"
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-    guess = "; the system may have been out of memory" if name == "SIGKILL" else ""
-    return f"its process was ended by {name}{guess}"
-
-
 def _serve(pipe: Connection, place: Place, tools: SharedCopy, classes: int, log: Path) -> None:
     """What the process does: until the pipe's other end is gone, do the jobs that come."""
-    ignore(signal.SIGINT, signal.SIGTERM)  # they are the driver's to answer
+    leave_to_driver()
     threading.Thread(target=_end_with_driver, daemon=True).start()
     _print_to(log)
     if place.cores:
@@ -178,6 +181,7 @@ def _done(
         classes,
         on_epoch=lambda trial, epoch: say((trial, epoch)),
         on_wait=lambda: say(Waits()),
+        on_waited=lambda seconds: say(Waited(seconds)),
     )
 
 

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait as first_of
 from pathlib import Path
+from typing import Literal
 
 from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
 from mbnas.engine.places import Place, places
 from mbnas.engine.room import USABLE, WHOLE, fits
 from mbnas.engine.sharing import SharedCopy
-from mbnas.engine.worker import MAIN_GUARD, Begins, Broken, Said, Waits, Worker
+from mbnas.engine.worker import MAIN_GUARD, Begins, Broken, Said, Waited, Waits, Worker
 from mbnas.errors import StudyError
 from mbnas.measure.cores import keep_to, usable_cores
 from mbnas.measure.latency import LatencyMeter
@@ -25,6 +26,10 @@ from mbnas.training.trainer import Epoch, Trainer
 GRACE_SECONDS = 30.0
 """A training that is out of time says so itself, at a step on a CPU and at an epoch's end on a GPU;
 one that has not said so after this is ended."""
+STARTING_SECONDS = 600.0
+"""Time for a process to start, which imports much and may put the images on a GPU."""
+MEASURING_SECONDS = 600.0
+"""Time for a measurement once it has the cores; what takes longer hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,13 @@ class _Task:
         job: What is to be done.
         share: Of the device's memory; what takes the whole has the device to itself.
         lost: Whether a worker has died of it already.
+        not_begun: Whether one has died before it could begin it.
     """
 
     job: Job
     share: float = 0.0
     lost: bool = False
+    not_begun: bool = False
 
 
 @dataclass(slots=True)
@@ -50,20 +57,28 @@ class _Seat:
         place: What the worker has of the machine.
         worker: The process; None until there is something to do.
         task: What it works on; None while it is free.
-        began: When it was sent, and then when it began, by `time.monotonic`.
+        phase: How far it is with that.
+        began: When it was sent, and then when it began, by `time.monotonic`; waits left out.
     """
 
     place: Place
     worker: Worker | None = None
     task: _Task | None = None
+    phase: Literal["starting", "working", "waiting"] = "starting"
     began: float = 0.0
 
     @property
     def hangs_from(self) -> float:
-        """The moment from which its job is taken to hang, by `time.monotonic`."""
-        job = None if self.task is None else self.task.job
-        given = job.seconds if isinstance(job, Train) else None
-        return math.inf if given is None else self.began + given + GRACE_SECONDS
+        """The moment from which it is taken to hang, by `time.monotonic`."""
+        match self.phase, None if self.task is None else self.task.job:
+            case "starting", _:
+                return self.began + STARTING_SECONDS
+            case "working", Measure():
+                return self.began + MEASURING_SECONDS
+            case "working", Train(seconds=float(given)):
+                return self.began + given + GRACE_SECONDS
+            case _:
+                return math.inf
 
 
 class WorkersEngine:
@@ -109,7 +124,7 @@ class WorkersEngine:
         self._measurements: deque[_Task] = deque()
         self._trainings: deque[_Task] = deque()
         self._laid_down: deque[int] = deque()
-        self._halted = False
+        self._halted = self._begun = False
 
     @property
     def capacity(self) -> int:
@@ -174,10 +189,12 @@ class WorkersEngine:
                 for idle in seats:
                     if idle.place.device == seat.place.device and idle is not seat:
                         _clear(idle)
+            if seat.worker is not None and not seat.worker.is_alive:
+                _clear(seat)  # it died while it was idle, which is no network's fault
             seat.worker = seat.worker or Worker(
                 seat.place, self._tools, self._classes, self._logs / seat.place.name
             )
-            seat.task, seat.began = waiting.popleft(), time.monotonic()
+            seat.task, seat.phase, seat.began = waiting.popleft(), "starting", time.monotonic()
             seat.worker.send(seat.task.job)
 
     def _next(self, on_epoch: Callable[[int, Epoch], None]) -> Outcome | None:
@@ -191,33 +208,37 @@ class WorkersEngine:
         patience = None if until == math.inf else max(0.0, until - time.monotonic())
         ready = first_of(list(busy), patience)
         if not ready:
-            return _end_hanging(min(busy.values(), key=lambda seat: seat.hangs_from))
+            return self._end_hanging(min(busy.values(), key=lambda seat: seat.hangs_from))
         pipe = next(pipe for pipe in busy if pipe is ready[0])
+        seat = busy[pipe]
         try:
             said: Said = pipe.recv()
         except (EOFError, OSError):
-            return self._lost(busy[pipe])
+            assert seat.worker is not None
+            return self._lost(seat, *seat.worker.obituary())
         match said:
             case (int(trial), epoch):
                 on_epoch(trial, epoch)
                 if not self._halted or epoch.epoch == self._epochs:  # whose outcome comes next
                     return None
-                _clear(busy[pipe])
+                _clear(seat)
                 return LaidDown(trial)
             case Begins():
-                seat = busy[pipe]
-                seat.began = time.monotonic()
-                assert seat.worker is not None
-                seat.worker.begun = True
+                seat.phase, seat.began = "working", time.monotonic()
+                self._begun = True
+                return None
+            case Waited(seconds):
+                seat.phase, seat.began = "working", seat.began + seconds
                 return None
             case Waits():
+                seat.phase = "waiting"
                 if len(busy) == 1:  # else one's own trainings and measurements take turns
                     self._on_wait()
                 return None
             case Broken():
                 raise said.error
             case _:
-                return self._ended(busy[pipe], said)
+                return self._ended(seat, said)
 
     def _ended(self, seat: _Seat, outcome: Outcome) -> Outcome | None:
         """An outcome; a lack of memory is tried once more, nothing beside it."""
@@ -228,24 +249,38 @@ class WorkersEngine:
             return None
         return outcome
 
-    def _lost(self, seat: _Seat) -> Outcome | None:
-        """Its worker died: another one does the job, or no third one.
-
-        Raises:
-            StudyError: the second one did not even begin.
-        """
+    def _end_hanging(self, seat: _Seat) -> Outcome | None:
+        """Ends a worker that has not said in time what it was to say."""
         assert seat.task is not None
         assert seat.worker is not None
-        task, seconds = seat.task, time.monotonic() - seat.began
-        (how, log), begun = seat.worker.obituary(), seat.worker.begun
+        job, log = seat.task.job, seat.worker.log_lines()
+        if seat.phase == "working" and isinstance(job, Train):
+            seconds = time.monotonic() - seat.began
+            _clear(seat)
+            return Failed(
+                job.trial, "timeout", f"not trained within {job.seconds:g} s", seconds, log
+            )
+        given = STARTING_SECONDS if seat.phase == "starting" else MEASURING_SECONDS
+        return self._lost(seat, f"its process said nothing for {given:g} s", log)
+
+    def _lost(self, seat: _Seat, how: str, log: str) -> Outcome | None:
+        """Its worker died, or is to: another one does the job, or no third one.
+
+        Raises:
+            StudyError: the second one did not begin either, nor has any other one.
+        """
+        assert seat.task is not None
+        task, seconds, starting = seat.task, time.monotonic() - seat.began, seat.phase == "starting"
         _clear(seat)
-        if not task.lost:
-            self._again(replace(task, lost=True))
+        if not (task.not_begun if starting else task.lost):
+            again = replace(task, not_begun=True) if starting else replace(task, lost=True)
+            self._again(again)
             return None
-        if not begun:
+        if not self._begun:
             said = f"engine workers: none could begin: {how}; {MAIN_GUARD}"
             raise StudyError(said) from None
-        return Failed(task.job.trial, "lost worker", f"{how}, for the second time", seconds, log)
+        how += ", before it began," if starting else ","
+        return Failed(task.job.trial, "lost worker", f"{how} for the second time", seconds, log)
 
     def _again(self, task: _Task) -> None:
         waiting = self._measurements if isinstance(task.job, Measure) else self._trainings
@@ -258,16 +293,6 @@ def _has_room(seat: _Seat, seats: Sequence[_Seat], share: float) -> bool:
         return False
     beside = [one.task for one in seats if one.place.device == seat.place.device and one.task]
     return fits(share, [task.share for task in beside])
-
-
-def _end_hanging(seat: _Seat) -> Failed:
-    assert seat.task is not None
-    assert seat.worker is not None
-    assert isinstance(seat.task.job, Train)
-    job, seconds = seat.task.job, time.monotonic() - seat.began
-    log = seat.worker.log_lines()
-    _clear(seat)
-    return Failed(job.trial, "timeout", f"not trained within {job.seconds:g} s", seconds, log)
 
 
 def _clear(seat: _Seat) -> None:

@@ -8,13 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""Ctrl-C, and what a cluster sends some time before it kills."""
+from mbnas.engine.interrupts import INTERRUPTS
 
 
 @contextlib.contextmanager
 def interruptible(on_first: Callable[[], None]) -> Iterator[None]:
-    """Inside, the first Ctrl-C or SIGTERM is a call, and the next one a KeyboardInterrupt.
+    """Inside, the first of `INTERRUPTS` is a call, and the next one a KeyboardInterrupt.
 
     Only in the main thread, where Python hears of signals, and where nobody else has a use of
     them: elsewhere they do what they did before.
@@ -33,7 +32,7 @@ def interruptible(on_first: Callable[[], None]) -> Iterator[None]:
 
     before = {
         number: signal.signal(number, hear)
-        for number in SIGNALS
+        for number in INTERRUPTS
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
     }
     try:

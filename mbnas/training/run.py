@@ -80,20 +80,29 @@ class TrainingRun:
     def epoch(self, on_step: Callable[[], None] = no_step) -> Epoch:
         """One more epoch; `on_step` is called before each of its steps and batches evaluated.
 
+        What that call takes, for others may have the cores meanwhile, is no time of training.
+
         Raises:
             NonFiniteLossError: the loss is no number any more.
         """
         number = len(self.curve) + 1
         before = self.curve[-1].seconds if self.curve else 0.0
         start = time.perf_counter()
+
+        def give_way() -> None:
+            nonlocal start
+            since = time.perf_counter()
+            on_step()
+            start += time.perf_counter() - since
+
         self.network.train()
         with self._turn:
             self.steps.begin_epoch(number, self._draws)
         for _ in range(self.steps.an_epoch):
-            on_step()
+            give_way()
             self.steps.advance()
         with self._turn:
-            right, loss_there = self._right(on_step), self.steps.epoch_loss()
+            right, loss_there = self._right(give_way), self.steps.epoch_loss()
         loss = float(loss_there)  # the first word from the device since the epoch began
         if not math.isfinite(loss):
             raise NonFiniteLossError(f"epoch {number}: the training loss is {loss}")

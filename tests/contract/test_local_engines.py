@@ -6,7 +6,6 @@ import contextlib
 import multiprocessing
 import os
 import platform
-import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from mbnas.engine import (
     Trained,
     settled_engine,
 )
+from mbnas.engine.interrupts import INTERRUPTS
 from mbnas.measure.cores import CoreLock, usable_cores
 from mbnas.network import Architecture
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
@@ -113,17 +113,17 @@ if __name__ == "__main__":
 """
     command = [sys.executable, "-c", script]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said.strip() == str(sorted([int(signal.SIGINT), int(signal.SIGTERM)]))
+    assert said.strip() == str(sorted(map(int, INTERRUPTS)))
 
 
-def test_the_measuring_process_leaves_both_signals_to_the_driver() -> None:
+def test_the_measuring_process_leaves_interrupts_to_the_driver() -> None:
     (network,) = some_architectures(tiny_space(), 1)
     meter = MeasuringProcess(1, 0.01)
     try:
         meter.measure([network], 2)
         pid = meter._process.pid
         assert pid is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in INTERRUPTS:
             os.kill(pid, number)
         assert len(meter.measure([network], 2)) == 1
         assert meter._process.pid == pid
@@ -267,19 +267,39 @@ def test_a_measuring_process_has_cores_to_itself() -> None:
     assert usable_cores() == before
 
 
-def test_a_measuring_process_that_dies_costs_one_trial(beside: LocalEngine) -> None:
-    some = some_architectures(tiny_space(), 3)
-    beside.submit(Measure(0, some[0]))
-    assert isinstance(beside.wait(ignore), Measured)
-    (process,) = (p for p in multiprocessing.active_children() if p.name == "mbnas-measuring")
+def kill(process: multiprocessing.process.BaseProcess) -> None:
     process.kill()
     process.join()
-    beside.submit(Measure(1, some[1]))
-    beside.submit(Measure(2, some[2]))
+
+
+def test_a_measuring_process_that_dies_costs_nothing_and_one_that_dies_again_one_trial(
+    beside: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = some_architectures(tiny_space(), 4)
+    meter = beside._meter
+    assert isinstance(meter, MeasuringProcess)
+    kill(meter._process)
+    beside.submit(Measure(0, some[0]))
+    assert isinstance(beside.wait(ignore), Measured)
+
+    again = meter._restart
+
+    def dies_at_once() -> None:
+        monkeypatch.undo()
+        again()
+        kill(meter._process)
+
+    monkeypatch.setattr(meter, "_restart", dies_at_once)
+    kill(meter._process)
+    for trial in (1, 2, 3):
+        beside.submit(Measure(trial, some[trial]))
     lost = beside.wait(ignore)
     assert isinstance(lost, Failed)
-    assert "measuring process ended" in lost.reason
-    assert isinstance(beside.wait(ignore), Measured)
+    assert (lost.trial, lost.kind) == (1, "lost worker")
+    assert "SIGKILL" in lost.reason
+    assert [beside.wait(ignore).trial for _ in range(2)] == [2, 3]
+    measured = meter.measure(some[:2], 10)
+    assert len(measured) == 2
 
 
 def test_a_programming_error_in_the_measuring_process_keeps_its_traceback() -> None:
