@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -41,7 +44,7 @@ examples:
 Each verb teaches more: mbnas search --help
 """
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, as shells have it; after what counts as one, too."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,29 +58,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        0 done; 1 a known error, told in one line; 130 after Ctrl-C. Wrong usage exits with 2.
+        0 done; 1 a known error, told in one line; 130 after Ctrl-C, SIGTERM, or where the terminal
+        closed. Wrong usage exits with 2.
     """
     # Set before torch is loaded: threads that wait must sleep, or a busy machine comes to a halt.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parsed = _parser(given).parse_args(given)  # imports the verb, which may take seconds
-        code: int = parsed.run(parsed)
+        with _interrupts():
+            parsed = _parser(given).parse_args(given)  # imports the verb, which may take seconds
+            code: int = parsed.run(parsed)
     except MbnasError as error:
         if "--debug" in given:
             raise
         print(f"mbnas: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
-        if str(stop):
-            print(stop)
-        else:
-            print("mbnas: interrupted", file=sys.stderr)
+        with contextlib.suppress(OSError):  # of a terminal that has been closed
+            if str(stop):
+                print(stop, flush=True)
+            else:
+                print("mbnas: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `mbnas ... | head`
         sys.stderr.close()
         return 0
     return code
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[None]:
+    """Inside, SIGTERM and a terminal that closes are a Ctrl-C, where they would end the process."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        before = {
+            number: signal.signal(number, signal.default_int_handler)
+            for number in map(signal.Signals.__getitem__, names)
+            if signal.getsignal(number) is signal.SIG_DFL
+        }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:

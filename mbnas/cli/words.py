@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mbnas
+from mbnas.cli.output import lasting_output
 from mbnas.search import Feasibility, Savings
 
 WIDE = 120
@@ -88,9 +89,13 @@ def limit_said(found: Feasibility) -> str:
 
 @contextlib.contextmanager
 def goes_on_with(folder: Path) -> Iterator[None]:
-    """Tells who interrupts what is done inside that nothing is lost."""
+    """Tells who interrupts what is done inside that nothing is lost.
+
+    It goes on where its words cannot be written any more.
+    """
     try:
-        yield
+        with lasting_output():
+            yield
     except KeyboardInterrupt:
         said = f"stopped; nothing is lost. The same command goes on with {folder}"
         raise KeyboardInterrupt(said) from None

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +15,7 @@ from helpers import ROOT, run_mbnas
 from integration.conftest import TRIALS, RealStudy
 
 from mbnas.cli import VERBS, main
+from mbnas.cli.output import lasting_output
 from mbnas.errors import SpaceError
 from mbnas.search import open_study
 
@@ -213,3 +219,43 @@ def test_each_verb_is_in_the_readme_and_on_a_page(verb: str) -> None:
     assert f"mbnas {verb}" in (ROOT / "README.md").read_text()
     pages = (ROOT / "docs").glob("*.md")
     assert any(f"mbnas {verb}" in page.read_text() for page in pages)
+
+
+def test_a_search_goes_on_when_nobody_reads_what_it_says_any_more(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    command = ["search", "digits_tiny", "--data", "digits", "--trials", "3", "--epochs", "1"]
+    reader, writer = os.pipe()
+    searching = subprocess.Popen(
+        [sys.executable, "-m", "mbnas", *command, "--study", str(study)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        assert "images read" in said.readline()
+    _, errors = searching.communicate()
+    assert (searching.returncode, errors) == (0, "")
+    assert len(open_study(study).trials) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_words_that_cannot_be_written_are_dropped() -> None:
+    with Path("/dev/full").open("w") as full, contextlib.redirect_stdout(full):
+        with lasting_output():
+            for word in ("a word", "another one"):
+                sys.stdout.write(word)
+                sys.stdout.flush()
+        full.write("and after it")
+        full.flush()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_would_end_the_process_is_a_ctrl_c(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(number)
+    monkeypatch.setattr("mbnas.cli.importlib.import_module", lambda _: signal.raise_signal(number))
+    assert main(["confirm", "nowhere"]) == 130
+    assert capsys.readouterr().err == "mbnas: interrupted\n"
+    assert signal.getsignal(number) == before

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from helpers import ROOT
 from integration.storages import optuna_study
@@ -133,21 +134,42 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(("engine", "pack"), [("local", 1), ("local", 2), ("workers", 2)])
-def test_ctrl_c_lets_trainings_end_their_epoch(engine: str, pack: int, tmp_path: Path) -> None:
-    study = tmp_path / "study"
+@pytest.mark.parametrize(
+    ("engine", "pack", "number"),
+    [
+        ("local", 1, signal.SIGINT),
+        ("local", 2, signal.SIGINT),
+        ("workers", 2, signal.SIGINT),
+        ("workers", 2, signal.SIGHUP),
+    ],
+)
+def test_ctrl_c_and_a_closing_terminal_let_trainings_end_their_epoch(
+    engine: str, pack: int, number: signal.Signals, tmp_path: Path
+) -> None:
+    study, temporary = tmp_path / "study", tmp_path / "temporary"
+    temporary.mkdir()
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
-    command = [sys.executable, str(script), str(study), engine, str(pack)]
     searching = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(script), str(study), engine, str(pack)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     folder = StudyFolder(study)
     wait_for_epochs(folder, 3, searching)
-    searching.send_signal(signal.SIGINT)
+    shared = shared_memory(searching.pid)
+    assert bool(shared) == (engine == "workers")
+    os.killpg(searching.pid, number)  # as a terminal does
     said, errors = searching.communicate(timeout=120)
     assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert "leak" not in errors
     assert "interrupted: what is trained ends its epoch" in said
+    assert not [file for file in shared if file.exists()]
+    assert not list(temporary.glob("mbnas-workers-*"))
     progress = read_progress(study)
     assert progress is not None
     assert progress.state == "ended"
@@ -156,6 +178,12 @@ def test_ctrl_c_lets_trainings_end_their_epoch(engine: str, pack: int, tmp_path:
     assert waiting
     assert len(waiting) <= pack + 1
     assert any(folder.checkpoint(one.number).exists() for one in waiting)
+
+
+def shared_memory(process: int) -> set[Path]:
+    """What a process has of the memory that others see too."""
+    maps = psutil.Process(process).memory_maps()
+    return {Path(one.path) for one in maps if one.path.startswith("/dev/shm/psm_")}
 
 
 def wait_for_epochs(folder: StudyFolder, epoch: int, process: subprocess.Popen[str]) -> None:
