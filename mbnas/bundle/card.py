@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mbnas.bundle.eight_bits import Timed
+from mbnas.bundle.eight_bits import Timed, overlap
 from mbnas.bundle.trained import TrainedNetwork
 from mbnas.measure.host import this_host
 from mbnas.measure.latency import Latency
@@ -109,7 +109,7 @@ logits; its metadata hold `labels`, `preprocessing`, `provenance` and `architect
 
 def latency_note(recorded: Latency | None, now: Latency) -> str | None:
     """What to say where two latencies differ by more than their intervals; None else."""
-    if recorded is None or (now.low_ms <= recorded.high_ms and recorded.low_ms <= now.high_ms):
+    if recorded is None or overlap(recorded, now):
         return None
     where = "the same host" if now.host == recorded.host else "another host or ONNX Runtime"
     return (
@@ -160,7 +160,10 @@ def _int8_rows(timed: Timed) -> list[tuple[str, str]]:
 def _int8_file(timed: Timed) -> str:
     if timed.int8 is None or timed.left_out is not None:
         return ""
-    return "- `model.int8.onnx`: the same in 8 bits; `python infer.py --model model.int8.onnx`\n"
+    return (
+        "- `model.int8.onnx`: the same in 8 bits;"
+        " `python infer.py photo.jpg --model model.int8.onnx`\n"
+    )
 
 
 def _recipe_words(network: TrainedNetwork) -> str:

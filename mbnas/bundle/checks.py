@@ -92,7 +92,8 @@ def infer_check(
         files = [Path(aside) / f"{number}.png" for number in range(len(images))]
         for file, image in zip(files, images, strict=True):
             Image.fromarray(image).save(file)
-        told = _run([folder / "infer.py", *files], "infer.py").splitlines()
+        # Not splitlines(), which takes some letters that a label may hold for ends of lines.
+        told = _run([folder / "infer.py", *files], "infer.py").removesuffix("\n").split("\n")
     for at, (file, line) in enumerate(zip(files, told, strict=True)):
         best = shares[at].max()
         allowed = {

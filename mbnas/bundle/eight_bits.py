@@ -12,6 +12,10 @@ from mbnas.errors import MeasureError
 from mbnas.measure.latency import FileMeter, Latency
 from mbnas.measure.quantise import quantised
 
+ROUNDING = 1e-9
+"""Far below one image's share: 0.98 less 0.97 is a little more than 0.01."""
+Labels = NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class EightBits:
@@ -21,23 +25,35 @@ class EightBits:
         content: The ONNX file.
         accuracy: Its validation accuracy.
         drop: How much lower that is than the other's.
+        same: Validation images to which both give the same label.
+        images: Validation images in all.
         latency: Timed in turns with the other.
-        speed_up: How many times as fast it is.
+        other: The other's latency.
     """
 
     content: bytes
     accuracy: float
     drop: float
+    same: int
+    images: int
     latency: Latency
-    speed_up: float
+    other: Latency
+
+    @property
+    def speed_up(self) -> float:
+        """How many times as fast it is."""
+        return self.other.latency_ms / self.latency.latency_ms
 
     @property
     def figures(self) -> str:
         """What was measured, a few words."""
+        within = ", within the noise" if overlap(self.latency, self.other) else ""
+        noisy = ", noisy" if self.latency.noisy or self.other.noisy else ""
         return (
-            f"{self.speed_up:.2f} times as fast ({self.latency.latency_ms:.3f} ms), validation"
-            f" accuracy {self.accuracy:.4f}, {abs(self.drop):.4f}"
-            f" {'higher' if self.drop < 0 else 'lower'}"
+            f"{self.speed_up:.2f} times as fast{within} ({self.latency.latency_ms:.3f} ms{noisy}),"
+            f" validation accuracy {self.accuracy:.4f}, {abs(self.drop):.4f}"
+            f" {'higher' if self.drop < 0 else 'lower'}, same label on {self.same:,} of"
+            f" {self.images:,} images"
         )
 
     def objection(self, max_drop: float) -> str | None:
@@ -49,7 +65,7 @@ class EightBits:
         reasons = []
         if self.speed_up <= 1:
             reasons.append("no faster than 32 bits here")
-        if self.drop > max_drop:
+        if self.drop > max_drop + ROUNDING:
             reasons.append(f"more than {max_drop:g} of accuracy lost")
         return f"{' and '.join(reasons)}: {self.figures}" if reasons else None
 
@@ -72,7 +88,8 @@ class Timed:
 def timed_with_eight_bits(
     content: bytes,
     calibration: Iterable[NDArray[np.float32]],
-    accuracy_of: Callable[[bytes], float],
+    predicted_by: Callable[[bytes], Labels],
+    labels: Labels,
     max_drop: float,
     meter: FileMeter,
 ) -> Timed:
@@ -81,7 +98,8 @@ def timed_with_eight_bits(
     Args:
         content: The file in 32 bits.
         calibration: Normalised images of the training part.
-        accuracy_of: Validation accuracy of a file.
+        predicted_by: Labels that a file gives to the validation images.
+        labels: Their right ones.
         max_drop: Accuracy that may be lost.
         meter: Times the files.
 
@@ -94,7 +112,20 @@ def timed_with_eight_bits(
         (latency,) = meter.measure_files([content])
         return Timed(latency, left_out=str(error))
     latency, latency8 = meter.measure_files([content, eight])
-    accuracy = accuracy_of(eight)
-    drop = accuracy_of(content) - accuracy
-    int8 = EightBits(eight, accuracy, drop, latency8, latency.latency_ms / latency8.latency_ms)
+    predicted, predicted8 = predicted_by(content), predicted_by(eight)
+    accuracy = float((predicted8 == labels).mean())
+    int8 = EightBits(
+        content=eight,
+        accuracy=accuracy,
+        drop=float((predicted == labels).mean()) - accuracy,
+        same=int((predicted8 == predicted).sum()),
+        images=len(labels),
+        latency=latency8,
+        other=latency,
+    )
     return Timed(latency, int8, int8.objection(max_drop))
+
+
+def overlap(one: Latency, other: Latency) -> bool:
+    """Whether two latencies' intervals have something in common."""
+    return one.low_ms <= other.high_ms and other.low_ms <= one.high_ms

@@ -21,7 +21,7 @@ from mbnas.bundle.checks import (
 )
 from mbnas.bundle.confirmed import network_of_confirmed
 from mbnas.bundle.confusion import confusion_matrix, confusion_picture, confusions
-from mbnas.bundle.eight_bits import EightBits, Timed, timed_with_eight_bits
+from mbnas.bundle.eight_bits import EightBits, Labels, Timed, timed_with_eight_bits
 from mbnas.bundle.folder import aside, check_target, writing
 from mbnas.bundle.images import StudyImages, batches, spread
 from mbnas.bundle.metadata import about, metadata
@@ -296,8 +296,10 @@ def _timed(
         (latency,) = meter.measure_files([content])
         return Timed(latency)
 
-    def accuracy_of(file: bytes) -> float:
-        return _accuracy(onnx_logits(file, batches(validation, resolution)), validation)
+    def predicted_by(file: bytes) -> Labels:
+        predicted: Labels = onnx_logits(file, batches(validation, resolution)).argmax(axis=1)
+        return predicted
 
     calibration = batches(images.part("train", CALIBRATION_IMAGES), resolution)
-    return timed_with_eight_bits(content, calibration, accuracy_of, max_drop, meter)
+    labels = validation.labels.numpy()
+    return timed_with_eight_bits(content, calibration, predicted_by, labels, max_drop, meter)

@@ -3,6 +3,7 @@
     python infer.py photo.jpg more.png --top 3
 
 Prints a line for each image: its path, then labels and their probabilities, separated by tabs.
+One that cannot be classified is told on stderr, and the exit code is 1 at the end.
 Needs onnxruntime, numpy and pillow. Images are prepared as they were for training.
 """
 
@@ -10,8 +11,13 @@ from __future__ import annotations
 
 import argparse
 import functools
+import io
 import json
+import lzma
+import struct
 import sys
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +35,36 @@ UPRIGHT = {  # what turns an image upright, by its EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-UNREADABLE = (
-    *(OSError, TypeError, ValueError, EOFError, SyntaxError),
+# What PIL and the file system raise for bytes that are no whole image.
+UNREADABLE: tuple[type[Exception], ...] = (
+    OSError,
+    TypeError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    IndexError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
     Image.DecompressionBombError,
+)
+FAULTS = (
+    *UNREADABLE,
+    *(
+        kind
+        for kind in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ),
 )
 
 
 def classify(path: str | Path, top: int = 1, model: str | Path = MODEL) -> list[tuple[str, float]]:
     """The most probable labels of an image with their probabilities, the best first."""
+    if top < 1:
+        raise ValueError(f"top = {top}: must be at least 1")
     session, how, labels = _opened(str(model))
     with Image.open(path) as image:
         pixels = prepared(image, how)
@@ -49,7 +77,11 @@ def classify(path: str | Path, top: int = 1, model: str | Path = MODEL) -> list[
 
 @functools.lru_cache(maxsize=1)
 def _opened(model: str) -> tuple[onnxruntime.InferenceSession, dict[str, Any], list[str]]:
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    beside = MODEL.parent / model
+    file = beside if beside.exists() and not Path(model).exists() else model
+    session = onnxruntime.InferenceSession(
+        str(file), providers=["CPUExecutionProvider"], enable_fallback=False
+    )
     told = session.get_modelmeta().custom_metadata_map
     return session, json.loads(told["preprocessing"]), json.loads(told["labels"])
 
@@ -117,20 +149,49 @@ def _resized(pixels: Any, size: int, axis: int) -> Any:
     return np.moveaxis(np.stack(made), 0, axis)
 
 
-def main() -> None:
-    """Reads the command line and prints."""
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number of at least 1")
+    return int(text)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Classifies images.")
     parser.add_argument("images", nargs="+", metavar="IMAGE")
-    parser.add_argument("--top", type=int, default=1, help="labels for each image (default 1)")
-    parser.add_argument("--model", default=MODEL, help="another file, such as model.int8.onnx")
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--top", type=_at_least_one, default=1, help="labels for each image (default 1)"
+    )
+    parser.add_argument(
+        "--model", default=MODEL, help="another file, such as model.int8.onnx, here or beside this"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Reads the command line and prints."""
+    arguments = _arguments()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a label may be of any script
+    try:
+        _opened(str(arguments.model))
+    except FAULTS as error:
+        sys.exit(f"{arguments.model}: cannot be loaded as a model of mbnas ({_line(error)})")
+    failed = False
     for path in arguments.images:
         try:
             found = classify(path, arguments.top, arguments.model)
-        except UNREADABLE as error:
-            sys.exit(f"{path}: cannot be classified ({error})")
+        except FAULTS as error:
+            sys.stderr.write(f"{path}: cannot be classified ({_line(error)})\n")
+            failed = True
+            continue
         told = [f"{label}\t{share:.4f}" for label, share in found]
         sys.stdout.write("\t".join([path, *told]) + "\n")
+    if failed:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import onnx
@@ -37,7 +40,21 @@ def test_8_bits_that_are_worth_having(real_study: RealStudy, tmp_path: Path) -> 
     assert "QuantizeLinear" in {node.op_type for node in models[1].graph.node}
     card = (bundle.folder / "CARD.md").read_text()
     assert "| in 8 bits | 2.00 times as fast (0.500 ms), validation accuracy" in card
-    assert "python infer.py --model model.int8.onnx" in card
+    assert bundle.int8.images == study.record.data.sizes["validation"]
+    assert f"same label on {bundle.int8.same} of {bundle.int8.images} images |" in card
+    (command,) = re.findall(r"`python (infer\.py .+)`", card)
+    image = next(real_study.images.glob("*/*.png"))
+    arguments = [str(image) if one == "photo.jpg" else one for one in command.split()]
+    # As it stands there, from another folder.
+    done = subprocess.run(
+        [sys.executable, bundle.folder / arguments[0], *arguments[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{image}\t")
 
 
 def test_8_bits_that_are_slower_are_left_out(real_study: RealStudy, tmp_path: Path) -> None:

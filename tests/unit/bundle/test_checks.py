@@ -43,3 +43,11 @@ def test_labels_are_read_whatever_encoding_the_environment_names(
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     logits = np.array([[50, 0]], np.float32)
     infer_check(tmp_path, np.zeros((1, 4, 4, 3), np.uint8), logits, ["café", "tea"])
+
+
+def test_a_line_of_labels_ends_where_infer_ends_it(tmp_path: Path) -> None:
+    (tmp_path / "infer.py").write_text(
+        "import sys; [print(one, 'two\\u2028lines', 1.0, sep='\\t') for one in sys.argv[1:]]"
+    )
+    logits = np.array([[50, 0], [50, 0]], np.float32)
+    infer_check(tmp_path, np.zeros((2, 4, 4, 3), np.uint8), logits, ["two\u2028lines", "tea"])

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 
 import mbnas
 from mbnas.bundle import infer_template as infer
-from mbnas.data.images import to_array
+from mbnas.data.images import UNREADABLE, to_array
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.measure.session import open_session, run_session
 from mbnas.network import reference
@@ -129,7 +129,9 @@ def test_pixels_without_a_range_are_refused(mode: str) -> None:
         infer.prepared(image, told(Normalisation((0,) * 3, (1,) * 3), 8, 8))
 
 
-def refusal(file: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
+def refusal(
+    file: Path, content: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
     """What the command says of a file that it cannot classify."""
     file.write_bytes(content)
     how = told(Normalisation((0,) * 3, (1,) * 3), 8, 8)
@@ -137,32 +139,41 @@ def refusal(file: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("sys.argv", ["infer.py", str(file)])
     with pytest.raises(SystemExit) as caught:
         infer.main()
-    return str(caught.value.code)
+    assert caught.value.code == 1
+    return capsys.readouterr().err
 
 
-def test_a_bomb_is_refused_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bomb_is_refused_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "bomb.png"
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    said = refusal(file, png(noise(24, 24)), monkeypatch)
+    said = refusal(file, png(noise(24, 24)), monkeypatch, capsys)
     assert said.startswith(f"{file}: cannot be classified (Image size (576 pixels) exceeds limit")
 
 
-def test_a_broken_png_is_refused_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_png_is_refused_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     file, whole = tmp_path / "broken.png", png(noise(200, 200))
     start, rest = whole.rsplit(b"IDAT", 1)  # of several
-    said = refusal(file, start + bytes(4) + rest, monkeypatch)
+    said = refusal(file, start + bytes(4) + rest, monkeypatch, capsys)
     assert said.startswith(f"{file}: cannot be classified (broken PNG file")
 
 
 def test_a_tag_that_pil_chokes_on_is_refused_in_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, content = tmp_path / "strange.tif", io.BytesIO()
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[700], tags.tagtype[700] = 5, 3  # a number where XMP's text should be
     Image.fromarray(noise(24, 24)).save(content, "TIFF", tiffinfo=tags)
-    said = refusal(file, content.getvalue(), monkeypatch)
+    said = refusal(file, content.getvalue(), monkeypatch, capsys)
     assert said.startswith(f"{file}: cannot be classified (expected string")
+
+
+def test_it_takes_for_unreadable_what_a_training_takes_for_it() -> None:
+    assert infer.UNREADABLE == UNREADABLE
 
 
 def check_on(images: list[Callable[[], Image.Image]], decoded: int, resolution: int) -> float:
