@@ -107,8 +107,8 @@ def check_maps(resolution: int, stem: Stem, stages: Sequence[Stage]) -> None:
     """Whether every map that a network speaks of is there; much quicker than lowering it.
 
     Raises:
-        SpaceError: a stride on a map that is already 1×1, a fusion from before the stem, or more
-            blocks than anybody wants.
+        SpaceError: a stride larger than its map, a fusion from before the stem, or more blocks
+            than anybody wants.
     """
     check_blocks(stage.depth for stage in stages)
     side = _strided(resolution, stem.stride, "stem", resolution)
@@ -134,15 +134,15 @@ def check_blocks(depths: Iterable[int]) -> None:
 
 
 def _strided(side: int, stride: int, place: str, resolution: int) -> int:
-    if stride > 1 and side == 1:
-        raise SpaceError(stride_on_nothing(place, stride, resolution))
+    if stride > side:
+        raise SpaceError(stride_beyond_map(place, stride, side, resolution))
     return -(-side // stride)
 
 
-def stride_on_nothing(place: str, stride: int, resolution: int) -> str:
-    """What is said of a stride on a 1×1 map."""
+def stride_beyond_map(place: str, stride: int, side: int, resolution: int) -> str:
+    """What is said of a stride that does what a smaller one does as well."""
     return (
-        f"{place}, stride = {stride}: its map is already 1×1 at resolution {resolution};"
+        f"{place}, stride = {stride}: its map is only {side}×{side} at resolution {resolution};"
         " lower a stride or raise the resolution"
     )
 

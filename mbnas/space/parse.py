@@ -9,7 +9,7 @@ from typing import Any
 from mbnas.errors import SpaceError
 from mbnas.network import Architecture, Fusion, Head, Stage, Stem
 from mbnas.network.checks import check_keys, checked, fields_of, shown
-from mbnas.network.lowering import before_the_stem, check_blocks, stride_on_nothing
+from mbnas.network.lowering import before_the_stem, check_blocks, stride_beyond_map
 from mbnas.space.space import Choice, Label, Option, SearchSpace
 
 SCHEMA = 1
@@ -32,6 +32,7 @@ def parse_space(table: Mapping[str, Any], toml: str) -> SearchSpace:
     schema = table.get("schema", SCHEMA)
     if isinstance(schema, bool) or schema != SCHEMA:
         raise SpaceError(f"schema = {shown(schema)}: this version of mbnas reads {SCHEMA}")
+    _check_tables(table)
     name = table.get("name", "unnamed")
     if not isinstance(name, str) or not _is_file_name(name):
         raise SpaceError(
@@ -43,8 +44,7 @@ def parse_space(table: Mapping[str, Any], toml: str) -> SearchSpace:
     own = {key: table[key] for key in _NETWORK_FIELDS if key in table}
     fields = _choices(Architecture, own, "", "")
     for group, kind in _GROUPS.items():
-        given = check_keys(table.get(group, {}), fields_of(kind), group)
-        fields += _choices(kind, given, group, f"{group}, ")
+        fields += _choices(kind, table.get(group, {}), group, f"{group}, ")
     stages = _stages(table)
     for at, stage in enumerate(stages, start=1):
         fields += _choices(Stage, stage, f"stage{at}", f"stage {at}, ")
@@ -57,6 +57,30 @@ def parse_space(table: Mapping[str, Any], toml: str) -> SearchSpace:
     return space
 
 
+def _check_tables(table: Mapping[str, Any]) -> None:
+    """Refuses a table of the file that is none, or that holds a key that nobody would read."""
+    for group, kind in _GROUPS.items():
+        _check_table(table.get(group, {}), kind, group)
+    _check_table(table.get("defaults", {}), Stage, "defaults")
+    stages = table.get("stage", [])
+    if not isinstance(stages, (list, tuple)):
+        raise SpaceError(f"stage = {shown(stages)}: must be tables, each headed [[stage]]")
+    for at, stage in enumerate(stages, start=1):
+        _check_table(stage, Stage, f"stage {at}")
+
+
+def _check_table(given: object, kind: type, place: str) -> None:
+    known = fields_of(kind)
+    if isinstance(given, Mapping):
+        for key in given:
+            if key in _KEYS and key not in known:
+                raise SpaceError(
+                    f"{place}: unknown key {shown(key)}; it belongs at the top of the file,"
+                    " above the first [table]"
+                )
+    check_keys(given, known, place)
+
+
 def _is_file_name(name: str) -> bool:
     is_short = 0 < len(name) <= MOST_LETTERS
     return is_short and name.isprintable() and bool(name.strip(". ")) and not set(name) & set("/\\")
@@ -64,17 +88,15 @@ def _is_file_name(name: str) -> bool:
 
 def _stages(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The stages' tables, each with the defaults filled in."""
-    defaults = check_keys(table.get("defaults", {}), fields_of(Stage), "defaults")
+    defaults = table.get("defaults", {})
     for name, value in defaults.items():  # a fault here is told here, not at some stage
         _options(Stage, name, value, f"defaults, {name}")
     given = table.get("stage", [])
-    if not isinstance(given, (list, tuple)):
-        raise SpaceError(f"stage = {shown(given)}: must be tables, each headed [[stage]]")
     if not given:
         raise SpaceError("stage: missing; a space needs at least one [[stage]]")
     stages = []
     for at, stage in enumerate(given, start=1):
-        filled = {**defaults, **check_keys(stage, fields_of(Stage), f"stage {at}")}
+        filled = {**defaults, **stage}
         if "width" not in filled:
             raise SpaceError(f"stage {at}: width is missing; say for example width = [24, 32]")
         stages.append(filled)
@@ -155,16 +177,17 @@ def _label(value: object) -> Label:
 
 
 def _check_maps(space: SearchSpace) -> None:
-    """Refuses a space in which some point has a stride on nothing, or a fusion from nowhere."""
+    """Refuses a space in which a stride may be beyond its map, or a fusion from nowhere."""
     check_blocks(_deepest(space, f"stage{at}") for at in range(1, space.stages + 1))
     sizes = {resolution: resolution for resolution in space.resolutions}  # map → image
     for position in range(space.stages + 1):
         group, place = (f"stage{position}", f"stage {position}") if position else ("stem", "stem")
         default = Stage().stride if position else Stem().stride
         strides = {stride for (stride,) in space.values(group, {"stride": default})}
+        side = min(sizes)
         for stride in sorted(strides):
-            if stride > 1 and 1 in sizes:
-                raise SpaceError(stride_on_nothing(place, stride, sizes[1]))
+            if stride > side:
+                raise SpaceError(stride_beyond_map(place, stride, side, sizes[side]))
         sizes = {-(-size // stride): image for size, image in sizes.items() for stride in strides}
         fusions = space.values(group, {"fusion": Fusion(), "fusion_from": Stage().fusion_from})
         furthest = max((back for fusion, back in fusions if fusion.type != "none"), default=0)

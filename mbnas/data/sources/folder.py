@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -33,6 +34,8 @@ PART_FOLDERS: Mapping[str, PartName] = {
 }
 DIRECTLY = ""
 NAMED = 3
+BREAKING = ("Cc", "Zl", "Zp")
+"""Unicode's categories of control characters and of what ends a line: names stand in tables."""
 SHAPE = "give <class>/<image>, or train/<class>/<image> and test/<class>/<image>"
 
 
@@ -45,8 +48,9 @@ def folder(spec: str, path: Path) -> Source:
     their suffix are no images take no part.
 
     Raises:
-        DataError: The path holds no sound folder or zip, fewer than two classes, parts whose
-            classes differ, or folders that may be parts as well as classes.
+        DataError: The path holds no sound folder or zip, fewer than two classes, a class whose
+            name has control characters, parts whose classes differ, or folders that may be parts
+            as well as classes.
     """
     tree = _unwrapped(list_tree(spec, path))
     places = _places(spec, tree)
@@ -152,6 +156,12 @@ def _classes(spec: str, tree: Tree, places: Mapping[str, PartName]) -> tuple[str
         raise DataError(
             f"{spec}: only one class, {classes[0]!r}; a classifier needs at least two class folders"
         )
+    for name in classes:
+        if any(unicodedata.category(letter) in BREAKING for letter in name):
+            raise DataError(
+                f"{spec}: class {name!r} has a line break, a tab or another control character in "
+                "its name; rename it"
+            )
     for part, found in present.items():
         for stranger in sorted(found.difference(classes)):
             raise DataError(

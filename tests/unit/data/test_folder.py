@@ -157,6 +157,21 @@ def test_a_name_that_is_no_text_is_refused(photos: Path):
     assert_refused(photos, "holds 'caf\\udce9', a name that is not UTF-8; rename it")
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "a\ttab", "a\rreturn", "\x1b[1m", "a\u2028b"])
+def test_a_class_name_that_would_break_a_line_is_refused(photos: Path, name: str):
+    try:
+        (photos / "cat").rename(photos / name)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    assert_refused(photos, f"class {name!r} has a line break, a tab or another control character")
+
+
+def test_a_class_name_may_be_of_any_script(photos: Path):
+    name = "日\u3000本 \u200dé"  # neither of these spaces is printable by Python's own word
+    (photos / "cat").rename(photos / name)
+    assert load_data(f"folder:{photos}").classes == ("dog", name)
+
+
 def test_home_is_expanded(photos: Path, monkeypatch):
     monkeypatch.setenv("HOME", str(photos.parent))
     assert load_data("folder:~/photos").classes == ("cat", "dog")

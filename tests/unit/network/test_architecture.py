@@ -204,12 +204,17 @@ FAULTS: dict[str, tuple[object, str]] = {
     ),
     "a stride on nothing": (
         {"resolution": 2, "stages": [{"width": 24, "stride": 2}]},
-        "stage 1, stride = 2: its map is already 1×1 at resolution 2; lower a stride or raise the"
+        "stage 1, stride = 2: its map is only 1×1 at resolution 2; lower a stride or raise the"
+        " resolution",
+    ),
+    "a stride that does what a smaller one does": (
+        {"resolution": 16, "stages": [{"width": 24, "stride": 9}]},
+        "stage 1, stride = 9: its map is only 8×8 at resolution 16; lower a stride or raise the"
         " resolution",
     ),
     "a stem's stride on nothing": (
         {"resolution": 1, "stages": [{"width": 24}]},
-        "stem, stride = 2: its map is already 1×1 at resolution 1; lower a stride or raise the"
+        "stem, stride = 2: its map is only 1×1 at resolution 1; lower a stride or raise the"
         " resolution",
     ),
     "no dropout like that": (

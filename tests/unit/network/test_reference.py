@@ -136,5 +136,5 @@ def test_a_resolution_that_is_none(small: bool) -> None:
 
 
 def test_too_many_strides_for_the_image_are_refused() -> None:
-    with pytest.raises(SpaceError, match=r"stride = 2: its map is already 1×1 at resolution 8"):
+    with pytest.raises(SpaceError, match=r"stride = 2: its map is only 1×1 at resolution 8"):
         reference("mobilenet_v2", 8)

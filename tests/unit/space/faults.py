@@ -280,7 +280,7 @@ NETWORK: dict[str, tuple[str, str]] = {
     ),
     "stride of the stem on nothing": (
         "resolution = [1, 32]",
-        "stem, stride = 2: its map is already 1×1 at resolution 1; lower a stride or raise the"
+        "stem, stride = 2: its map is only 1×1 at resolution 1; lower a stride or raise the"
         " resolution",
     ),
 }

@@ -51,29 +51,50 @@ def test_faults_of_the_defaults_are_told_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resolution", "strides", "place", "at"),
+    ("resolution", "strides", "place", "side", "at"),
     [
-        ("[8, 64]", ["2", "2", "2"], "stage 3, stride = 2", 8),
-        ("64", ["4", "8", "3"], "stage 3, stride = 3", 64),
-        ("[64, 8]", ["1", "[1, 2, 4]", "[1, 2]"], "stage 3, stride = 2", 8),
-        ("2", ["2", "1"], "stage 1, stride = 2", 2),
-        ("32", ["64", "1", "[1, 5]"], "stage 3, stride = 5", 32),
+        ("[8, 64]", ["2", "2", "2"], "stage 3, stride = 2", 1, 8),
+        ("64", ["4", "8", "3"], "stage 3, stride = 3", 1, 64),
+        ("[64, 8]", ["1", "[1, 2, 4]", "[1, 2]"], "stage 3, stride = 2", 1, 8),
+        ("2", ["2", "1"], "stage 1, stride = 2", 1, 2),
+        ("32", ["[16, 64]", "1", "[1, 5]"], "stage 1, stride = 64", 16, 32),
+        ("[64, 8]", ["[1, 2]", "[2, 3]"], "stage 2, stride = 3", 2, 8),
     ],
 )
-def test_a_stride_on_nothing_at_some_allowed_resolution(
-    resolution: str, strides: list[str], place: str, at: int
+def test_a_stride_beyond_its_map_at_some_allowed_resolution(
+    resolution: str, strides: list[str], place: str, side: int, at: int
 ) -> None:
     stages = "".join(f"[[stage]]\nwidth = 8\nstride = {stride}\n" for stride in strides)
     assert told(f"resolution = {resolution}\n{stages}") == (
-        f"{place}: its map is already 1×1 at resolution {at};"
+        f"{place}: its map is only {side}×{side} at resolution {at};"
         " lower a stride or raise the resolution"
+    )
+
+
+def test_a_stride_as_large_as_its_map_is_the_largest() -> None:
+    text = "resolution = 8\nstem = { width = 8, stride = 1 }\n[[stage]]\nwidth = 8\nstride = "
+    assert read_space(text + "[4, 8]").size == 2
+    assert told(text + "[8, 16]").startswith("stage 1, stride = 16: its map is only 8×8")
+
+
+@pytest.mark.parametrize("line", ["resolution = 32", 'name = "x"', "schema = 1", "bn_eps = 1e-3"])
+@pytest.mark.parametrize(
+    ("heading", "place"),
+    [("defaults", "defaults"), ("stem", "stem"), ("head", "head"), ("[stage]", "stage 1")],
+)
+def test_a_key_of_the_file_under_a_heading_is_told_its_place(
+    line: str, heading: str, place: str
+) -> None:
+    key = line.partition(" ")[0]
+    assert told(f"[{heading}]\n{line}\n[[stage]]\nwidth = 8\n") == (
+        f'{place}: unknown key "{key}"; it belongs at the top of the file, above the first [table]'
     )
 
 
 def test_a_stride_in_a_table_on_nothing() -> None:
     tables = '["identity", { type = "mbconv", stride = 2 }]'
     stages = f"[[stage]]\nwidth = 8\nblock = {tables}\n" * 3
-    assert told(f"resolution = 8\n{stages}").startswith("stage 3, stride = 2: its map is already")
+    assert told(f"resolution = 8\n{stages}").startswith("stage 3, stride = 2: its map is only 1×1")
     assert read_space(f"resolution = 9\n{stages}").size == 8
 
 
@@ -81,7 +102,7 @@ def test_a_resolution_in_a_table_counts_as_allowed() -> None:
     text = "width_multiplier = [1, { type = 0.5, resolution = 2 }]\nresolution = 32\n"
     stages = "[[stage]]\nwidth = 8\nstride = 2\n"
     assert told(text + stages).endswith(
-        "stage 1, stride = 2: its map is already 1×1 at resolution 2;"
+        "stage 1, stride = 2: its map is only 1×1 at resolution 2;"
         " lower a stride or raise the resolution"
     )
     assert read_space(text.replace("= 2 }", "= 3 }") + stages).resolutions == (3, 32)
