@@ -18,8 +18,8 @@ from mbnas.report.contest_words import (
     accuracy_said,
     against_said,
     confirmation_said,
-    hypervolume_said,
     place_said,
+    totals_said,
 )
 from mbnas.report.words import amount, count, plural, span
 from mbnas.search import Study
@@ -127,7 +127,7 @@ def page(study: Study, found: Confirmation, command: str) -> str:
     lines = [confirmation_said(found)]
     if found.versus is not None:
         lines += ["", *(f"- {against_said(one, found.cost)}" for one in found.versus.against)]
-        lines.append(f"- {hypervolume_said(found.versus)}")
+        lines += [f"- {said}" for said in totals_said(found.versus, found.cost)]
     restless = [one.name for one in found.networks if one.last_fifth >= 0.01]
     learning = ", ".join(restless) or "none"
     host = record.host
@@ -140,7 +140,8 @@ def page(study: Study, found: Confirmation, command: str) -> str:
             f" {span(_search_seconds(study))} of training. Confirmed: {found.recipe.epochs}"
             f" epochs, {len(found.seeds)} seeds, {span(_confirm_seconds(found))} of training;"
             f" the test part was opened {times(len(found.openings))}. {host.cpu}, {host.cores}"
-            f" cores, {plural(host.threads, 'thread')}, ONNX Runtime {host.onnxruntime}.",
+            f" cores, {plural(host.threads, 'thread')}, ONNX Runtime {host.onnxruntime};"
+            f" {_noisy_said(study, found)}.",
             "",
             "![The confirmed front and the baselines](report.png)",
             "",
@@ -162,6 +163,15 @@ def page(study: Study, found: Confirmation, command: str) -> str:
 
 def times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
+
+
+def _noisy_said(study: Study, found: Confirmation) -> str:
+    searched = [trial.latency.noisy for trial in study.trials if trial.latency is not None]
+    confirmed = [one.noisy for each in found.networks for one in each.contested.latencies]
+    return (
+        f"noisy were {sum(searched)} of {len(searched)} timings of the search, and"
+        f" {sum(confirmed)} of {len(confirmed)} of the confirming"
+    )
 
 
 def _search_seconds(study: Study) -> float:

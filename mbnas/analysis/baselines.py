@@ -125,6 +125,7 @@ def baselines(
             pack=pack,
             storage="",  # beside the study: in a database every such search would have one name
             stopping=False,
+            warm_start=record.warm_start,
         ).run(epochs=max(1, _epochs(study)), observer=search_observer)
     found = open_baselines(study)
     assert found is not None
@@ -183,8 +184,17 @@ def _standing_of(one: Contested, goals: Goals) -> _Measured:
 
 
 def _epochs(study: Study) -> int:
-    """What the study's own trainings took, repeats and what other studies knew aside."""
-    return sum(len(trial.curve) for trial in study.trials if is_paid(trial))
+    """What the study's trainings took, and those that other studies knew, each once.
+
+    What was known stands on the front like all else, and somebody paid for it.
+    """
+    own = sum(len(trial.curve) for trial in study.trials if is_paid(trial))
+    known = {
+        trial.architecture.id: len(trial.curve)
+        for trial in study.trials
+        if trial.known_from is not None
+    }
+    return own + sum(known.values())
 
 
 def _same_meter(study: Study) -> OrtLatencyMeter:

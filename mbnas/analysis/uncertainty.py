@@ -7,6 +7,7 @@ networks of a contest and pooled over them: a few seeds of one network alone say
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its 95 % interval."""
+    """A figure with its 95 % interval; both ends are NaN where none would hold."""
 
     value: float
     low: float
@@ -35,6 +36,11 @@ class Interval:
         """Of a figure, from what it might have been."""
         low, high = np.quantile(draws, ENDS, method="nearest")  # infinite ones are among them
         return cls(value, float(low), float(high))
+
+    @classmethod
+    def without(cls, value: float) -> Interval:
+        """A figure alone."""
+        return cls(value, math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mbnas.analysis.uncertainty import Draws, Interval
-from mbnas.search.front import hypervolume
+import numpy as np
+
+from mbnas.analysis.uncertainty import Draws, Floats, Interval
+from mbnas.search.front import Point, hypervolume
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,11 @@ class Versus:
         against: One entry a baseline.
         hypervolume: The area that the front dominates.
         baselines_hypervolume: The area that the baselines dominate.
-        difference: The first less the second.
+        difference: The first less the second. It hangs on the reference, and on how cheap the
+            cheapest baseline is.
         reference: Up to which the areas are counted: (accuracy, cost).
+        mean_gain: How much more accurate the front is at equal cost, a mean over the shared costs.
+        shared_costs: From the least cost at which both have a network to the most that any needs.
     """
 
     front: tuple[Standing, ...]
@@ -75,6 +80,8 @@ class Versus:
     baselines_hypervolume: float
     difference: Interval
     reference: tuple[float, float]
+    mean_gain: Interval
+    shared_costs: tuple[float, float]
 
 
 def versus(
@@ -87,7 +94,9 @@ def versus(
 
     At equal accuracy counts the cheapest network of the front that is at least as accurate, and at
     equal cost the most accurate one that costs no more: networks that there are, nothing between
-    them. Both are chosen once, by `Standing.selection`; what varies is how they are judged.
+    them. Both are chosen once, by `Standing.selection`; what varies is how they are judged. Where
+    that is by what the whole front was chosen by, figures of the whole front have no interval: none
+    would hold.
 
     Args:
         front: The front's networks.
@@ -99,19 +108,53 @@ def versus(
     count = len(front)
     reference = (reference[0], max(reference[1], *(one.cost for one in (*front, *baselines))))
     mine, theirs = range(count), range(count, count + len(baselines))
-    areas = [
-        hypervolume([(one.accuracy, one.cost) for one in group], reference)
-        for group in (front, baselines)
-    ]
-    drawn = draws.hypervolumes(mine, reference) - draws.hypervolumes(theirs, reference)
+    pairs = [[(one.accuracy, one.cost) for one in group] for group in (front, baselines)]
+    areas = [hypervolume(pair, reference) for pair in pairs]
+    larger, gain = areas[0] - areas[1], mean_gain(*pairs)
+    if any(one.chosen_by is None for one in front):
+        difference, gained = Interval.without(larger), Interval.without(gain)
+    else:
+        drawn = draws.hypervolumes(mine, reference) - draws.hypervolumes(theirs, reference)
+        difference, gained = Interval.of(larger, drawn), Interval.of(gain, _gains(draws, count))
     return Versus(
         tuple(front),
         tuple(_against(front, baseline, draws, at) for at, baseline in enumerate(baselines, count)),
         areas[0],
         areas[1],
-        Interval.of(areas[0] - areas[1], drawn),
+        difference,
         reference,
+        gained,
+        shared_costs(*pairs),
     )
+
+
+def shared_costs(front: Sequence[Point], baselines: Sequence[Point]) -> tuple[float, float]:
+    """From the least cost at which both have a network to the most that any network needs."""
+    least = max(min(cost for _, cost in group) for group in (front, baselines))
+    return least, max(cost for _, cost in (*front, *baselines))
+
+
+def mean_gain(front: Sequence[Point], baselines: Sequence[Point]) -> float:
+    """How much more accurate a front is at equal cost, a mean over the costs that it shares.
+
+    At each cost counts the most accurate network of either that costs no more. Unlike a
+    hypervolume, it hangs on no reference, and not on costs at which only one has a network.
+    """
+    least, most = shared_costs(front, baselines)
+    if least == most:
+        best = [max(one for one, cost in group if cost <= most) for group in (front, baselines)]
+        return best[0] - best[1]
+    areas = [
+        hypervolume([(one, max(cost, least)) for one, cost in group], (0.0, most))
+        for group in (front, baselines)
+    ]
+    return (areas[0] - areas[1]) / (most - least)
+
+
+def _gains(draws: Draws, count: int) -> Floats:
+    """The same for each draw, of which the first networks are the front's."""
+    drawn = (list(zip(*pair, strict=True)) for pair in zip(draws.accuracy, draws.cost, strict=True))
+    return np.array([mean_gain(every[:count], every[count:]) for every in drawn])
 
 
 def _against(

@@ -18,7 +18,7 @@ from mbnas.cli.options import pack
 from mbnas.cli.progress import progress
 from mbnas.cli.words import goes_on_with
 from mbnas.network import REFERENCES
-from mbnas.report.contest_words import against_said, hypervolume_said
+from mbnas.report.contest_words import against_said, totals_said
 
 _EPILOG = f"""\
 examples:
@@ -106,18 +106,19 @@ def _show(study: mbnas.Study, found: Baselines, console: Console) -> None:
     if found.versus is not None:
         for against in found.versus.against:
             console.print(f"- {against_said(against, goals.cost)}", highlight=False)
-        console.print(f"- {hypervolume_said(found.versus)}", highlight=False)
+        for said in totals_said(found.versus, goals.cost):
+            console.print(f"- {said}", highlight=False)
     if found.versus_random is not None:
-        said = hypervolume_said(found.versus_random, "the random search")
-        console.print(f"- {said}", highlight=False)
+        for said in totals_said(found.versus_random, goals.cost, "the random search"):
+            console.print(f"- {said}", highlight=False)
     if not study.front:
         console.print("the study has no front yet to hold them against")
     elif found.versus is None:
         console.print("no baseline was trained to its end: there is none to hold the front against")
     else:
         console.print(
-            "Intervals are of the timing and of so many validation images, with one seed each;"
-            f" confirm them: mbnas confirm {study.folder.path}",
+            "One seed each, and the front was chosen by these accuracies, which flatters it;"
+            f" intervals leave both out. Confirm them: mbnas confirm {study.folder.path}",
             highlight=False,
             soft_wrap=True,
         )

@@ -20,8 +20,8 @@ from mbnas.report.contest_words import (
     accuracy_said,
     against_said,
     confirmation_said,
-    hypervolume_said,
     place_said,
+    totals_said,
 )
 from mbnas.report.words import plural
 from mbnas.training.recipe_file import read_recipe_fields
@@ -135,7 +135,8 @@ def show(found: Confirmation, console: Console) -> None:
     if found.versus is not None:
         for against in found.versus.against:
             console.print(f"- {against_said(against, found.cost)}", highlight=False)
-        console.print(f"- {hypervolume_said(found.versus)}", highlight=False)
+        for said in totals_said(found.versus, found.cost):
+            console.print(f"- {said}", highlight=False)
     restless = [one.name for one in found.networks if one.last_fifth > RESTLESS]
     if restless:
         console.print(

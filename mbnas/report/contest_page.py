@@ -11,8 +11,8 @@ from mbnas.report.contest_words import (
     accuracy_said,
     against_said,
     confirmation_said,
-    hypervolume_said,
     place_said,
+    totals_said,
 )
 from mbnas.report.contests import contests
 from mbnas.report.document import notice, plot, section
@@ -123,14 +123,14 @@ def _baselines(study: Study, found: Baselines) -> str:
     if found.versus is not None:
         parts.append(_versus(found.versus, cost))
     if found.random is not None and found.versus_random is not None:
-        said = hypervolume_said(found.versus_random, "a random search")
+        said = "; ".join(totals_said(found.versus_random, cost, "a random search"))
         trials = plural(len(found.random.trials), "trial")
         parts.append(f"<p>Random search with as many epochs ({trials}): {escaped(said)}.</p>")
     return "\n".join(parts)
 
 
 def _versus(found: Versus, cost: str) -> str:
-    lines = [*(against_said(one, cost) for one in found.against), hypervolume_said(found)]
+    lines = [*(against_said(one, cost) for one in found.against), *totals_said(found, cost)]
     return _list(f"{line[0].upper() + line[1:]}." for line in lines)
 
 

@@ -8,7 +8,7 @@ from statistics import mean
 from mbnas.analysis.confirmation import Confirmation, Confirmed, spread
 from mbnas.analysis.uncertainty import Interval
 from mbnas.analysis.versus import AgainstBaseline, Versus
-from mbnas.report.words import plural
+from mbnas.report.words import amount, percent, plural
 
 _NOUNS = {
     "latency_ms": ("latency", "times as fast"),
@@ -40,29 +40,48 @@ def against_said(one: AgainstBaseline, cost: str) -> str:
     return f"{gained}; {who} {ratio(one.ratio)} {times} (accuracy {_signed(one.margin)})"
 
 
-def hypervolume_said(found: Versus, others: str = "the baselines") -> str:
-    """How much larger the area is that the front dominates."""
+def totals_said(found: Versus, cost: str, others: str = "the baselines") -> list[str]:
+    """How a front stands as a whole: at equal cost, and by the area that it dominates."""
+    return [_mean_gain_said(found, cost, others), _hypervolume_said(found, cost, others)]
+
+
+def _mean_gain_said(found: Versus, cost: str, others: str) -> str:
+    noun, _ = _NOUNS[cost]
+    gain = found.mean_gain
+    least, most = (amount(cost, end) for end in found.shared_costs)
+    if not math.isnan(gain.low) and gain.low <= 0 <= gain.high:
+        how = f"not surely more or less accurate than {others} at equal {noun}: {points(gain)}"
+    elif gain.value >= 0:
+        how = f"{points(gain)} more accurate than {others} at equal {noun}, on average"
+    else:
+        how = f"less accurate than {others} at equal {noun}, on average: {points(gain)}"
+    return f"from {least} to {most}, the front is {how}"
+
+
+def _hypervolume_said(found: Versus, cost: str, others: str) -> str:
     theirs, difference = found.baselines_hypervolume, found.difference
     if theirs <= 0:
         return f"the area of {others} is empty"
+    up_to = f"up to {amount(cost, found.reference[1])} and from {percent(found.reference[0])}"
     larger = difference.value / theirs
-    low, high = sorted(abs(end) / theirs for end in (difference.low, difference.high))
-    word = "larger" if larger >= 0 else "smaller"
-    if difference.low <= 0 <= difference.high:
+    ends = (difference.low / theirs, difference.high / theirs)
+    if ends[0] <= 0 <= ends[1]:
         return (
-            f"the area that the front dominates is not surely different from that of {others}:"
-            f" {larger:+.1%} (95 % {difference.low / theirs:+.1%} to"
-            f" {difference.high / theirs:+.1%})"
+            f"the area that the front dominates, {up_to}, is not surely different from that of"
+            f" {others}: {larger:+.1%} (95 % {ends[0]:+.1%} to {ends[1]:+.1%})"
         )
+    low, high = sorted(map(abs, ends))
+    interval = "" if math.isnan(low) else f" (95 % {low:.1%} to {high:.1%})"
     return (
-        f"the area that the front dominates is {abs(larger):.1%} {word} than that of {others}"
-        f" (95 % {low:.1%} to {high:.1%})"
+        f"the area that the front dominates, {up_to}, is {abs(larger):.1%}"
+        f" {'larger' if larger >= 0 else 'smaller'} than that of {others}{interval}"
     )
 
 
 def points(gain: Interval) -> str:
-    """A difference of accuracies in percentage points."""
-    return f"{100 * gain.value:.1f} points (95 % {100 * gain.low:.1f} to {100 * gain.high:.1f})"
+    """A difference of accuracies in percentage points; its interval, if it has one."""
+    value, low, high = (f"{100 * one:.1f}" for one in (gain.value, gain.low, gain.high))
+    return f"{value} points" + ("" if math.isnan(gain.low) else f" (95 % {low} to {high})")
 
 
 def _signed(margin: Interval) -> str:

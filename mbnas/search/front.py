@@ -102,8 +102,8 @@ def knee(members: Sequence[Trial], goals: Goals) -> Trial:
 def knee_point(ends: Sequence[Point]) -> int:
     """Which point of a front, from cheap to costly, is farthest above the line between its ends.
 
-    Both axes are scaled to [0, 1]. This is the maximum distance rule (Das, 1999); of one or two
-    points, it is the more accurate one.
+    Both axes are scaled to [0, 1]. This is the maximum distance rule (Das, 1999). Where none lies
+    above that line, as of one or two points, it is the most accurate one.
     """
     (low_accuracy, low_cost), (high_accuracy, high_cost) = ends[0], ends[-1]
     if len(ends) < 3:
@@ -114,4 +114,5 @@ def knee_point(ends: Sequence[Point]) -> int:
         gained = (accuracy - low_accuracy) / (high_accuracy - low_accuracy)
         return gained - (cost - low_cost) / (high_cost - low_cost)
 
-    return max(range(len(ends)), key=height)
+    highest = max(range(1, len(ends) - 1), key=height)
+    return highest if height(highest) > 0 else len(ends) - 1

@@ -23,6 +23,7 @@ from mbnas.report import front_figure
 from mbnas.report.contest_page import contest_summary
 from mbnas.report.contests import stamp
 from mbnas.search import Study, open_study
+from mbnas.search.savings import is_paid
 from mbnas.search.storage_url import VARIABLE
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
 from mbnas.training.recipe import Recipe
@@ -118,6 +119,29 @@ def test_a_random_search_spends_as_many_epochs(study: Study) -> None:
     assert {one.architecture.id for one in found.random.trials} != {
         one.architecture.id for one in study.trials
     }
+
+
+def test_a_random_search_is_given_what_other_studies_were_trained_for(
+    study: Study, tmp_path: Path
+) -> None:
+    recipe = study.record.recipe
+    heir = fake_search(tmp_path / "heir", recipe=recipe, reuse=[study.folder.path]).run(2)
+    known = {
+        one.architecture.id: len(one.curve) for one in heir.trials if one.known_from is not None
+    }
+    assert known
+    own = sum(len(one.curve) for one in heir.trials if is_paid(one))
+    found = baselines(heir, random=True)
+    assert found.random is not None
+    spent = sum(len(one.curve) for one in found.random.trials)
+    assert own + sum(known.values()) <= spent < own + sum(known.values()) + 3
+
+
+def test_a_random_search_begins_with_weights_where_the_study_did(tmp_path: Path) -> None:
+    study = fake_search(tmp_path / "warm", recipe=Recipe(epochs=3), warm_start=True).run(3)
+    found = baselines(study, random=True)
+    assert found.random is not None
+    assert found.random.record.warm_start
 
 
 def test_random_searches_of_two_studies_need_no_name_in_a_database(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mbnas.analysis.uncertainty import DRAWS, Draws, Interval
-from mbnas.analysis.versus import Standing, versus
-from mbnas.report.contest_words import against_said, hypervolume_said
+from mbnas.analysis.versus import Standing, mean_gain, versus
+from mbnas.report.contest_words import against_said, totals_said
 
 FRONT = [Standing("small", 0.7, 1.0), Standing("large", 0.9, 4.0)]
 REFERENCE = (0.1, 10.0)
@@ -38,7 +40,12 @@ def test_at_equal_cost_and_at_equal_accuracy() -> None:
         " accuracy, small is 5.00 (95 % 5.00 to 5.00) times as fast (accuracy +5.0 points, 95 %"
         " +5.0 to +5.0)"
     )
-    assert hypervolume_said(found).startswith("the area that the front dominates is 140.0% larger")
+    assert totals_said(found, "latency_ms") == [
+        "from 5.00\u00a0ms to 5.00\u00a0ms, the front is 25.0 points more accurate than the"
+        " baselines at equal latency, on average",
+        "the area that the front dominates, up to 10.0\u00a0ms and from 10.00%, is 140.0% larger"
+        " than that of the baselines",
+    ], "no interval: it was chosen by what it is judged by"
 
 
 def test_a_baseline_beyond_the_front() -> None:
@@ -92,12 +99,39 @@ def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
 
 
 def test_a_difference_that_is_not_sure_is_said_so() -> None:
-    baseline = Standing("net", 0.9, 3.9)
-    draws = sure([*FRONT, baseline])
+    front = [replace(one, chosen_by=one.accuracy) for one in FRONT]
+    baseline = Standing("net", 0.9, 3.9, chosen_by=0.9)
+    draws = sure([*front, baseline])
     draws.accuracy[::2, 2] = 0.95
     draws.accuracy[1::2, 2] = 0.1
-    found = versus(FRONT, [baseline], draws, REFERENCE)
+    found = versus(front, [baseline], draws, REFERENCE)
     assert found.difference.low < found.difference.high
     draws.accuracy[::2, :2] = 0.2
-    unsure = versus(FRONT, [baseline], draws, REFERENCE)
-    assert "not surely different" in hypervolume_said(unsure)
+    unsure = versus(front, [baseline], draws, REFERENCE)
+    gain, area = totals_said(unsure, "latency_ms")
+    assert "not surely more or less accurate" in gain
+    assert "not surely different" in area
+
+
+def test_the_mean_gain_is_of_the_costs_that_both_have_and_of_no_reference() -> None:
+    front = [(0.7, 1.0), (0.9, 4.0)]
+    assert mean_gain(front, [(0.6, 2.0), (0.8, 5.0)]) == pytest.approx(
+        ((0.7 - 0.6) * 2 + (0.9 - 0.6) * 1) / 3
+    )
+    assert mean_gain(front, [(0.6, 2.0), (0.8, 5.0), (0.1, 0.5)]) == pytest.approx(
+        ((0.7 - 0.1) * 1 + (0.7 - 0.6) * 2 + (0.9 - 0.6) * 1) / 4
+    )
+    assert mean_gain(front, front) == 0
+    assert mean_gain([(0.7, 1.0)], [(0.6, 1.0)]) == pytest.approx(0.1)
+    small, large = (
+        versus(
+            [replace(one, chosen_by=one.accuracy) for one in FRONT],
+            [Standing("net", 0.6, 2.0)],
+            sure([*FRONT, Standing("net", 0.6, 2.0)]),
+            (0.1, most),
+        )
+        for most in (5.0, 50.0)
+    )
+    assert small.mean_gain == large.mean_gain
+    assert small.shared_costs == large.shared_costs == (2.0, 4.0)
+    assert small.mean_gain.low == pytest.approx(small.mean_gain.value) == pytest.approx(0.1)

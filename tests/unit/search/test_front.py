@@ -88,6 +88,8 @@ def test_the_knee_is_farthest_from_the_line_between_the_ends() -> None:
     assert knee(members, GOALS).number == 1
     assert knee(members[:2], GOALS).number == 1
     assert knee(members[:1], GOALS).number == 0
+    hollow = front(trials([(0.3, 1.0), (0.59, 2.0), (0.9, 3.0)]), GOALS)
+    assert knee(hollow, GOALS).number == 2, "none lies above the line: the most accurate"
     with pytest.raises(StudyError, match="front is empty"):
         knee([], GOALS)
 
