@@ -6,6 +6,7 @@ median or the mean; and the minimum hangs on one lucky run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,21 +69,22 @@ def estimate(timing: Timing, reference_ms: float | None) -> Estimate:
     else:  # only how it stood to the reference network, turn by turn
         chosen, share, doubt = list(timing.bursts), 0.5, DOUBT_OF_SLOW
         alongside = list(timing.alongside)
-    scale = 1.0
+    scale, scale_below, scale_above = 1.0, 0.0, 0.0
     if reference_ms is not None and len(alongside) >= FEW_BURSTS:
-        scale = reference_ms / _quantile(medians(alongside), share)[0]
-        if chosen is undisturbed:
-            doubt = max(doubt, _unrest(medians(alongside)))
+        found, below, above = _quantile(medians(alongside), share)
+        # What the reference network is timed too slow, the scale is too small.
+        scale, scale_below, scale_above = reference_ms / found, above / found, below / found
+        doubt = max(doubt, _unrest(medians(alongside)))
     lost = sum(burst.descheduled for burst in timing.bursts) / len(timing.bursts)
     value, below, above = _quantile(medians(chosen), share)
-    low = value * (1 - np.hypot(doubt, below / value))
-    high = value * (1 + np.hypot(doubt, above / value))
+    low = value * max(0.0, 1 - math.hypot(doubt, below / value, scale_below))
+    high = value * (1 + math.hypot(doubt, above / value, scale_above))
     return Estimate(
         latency_ms=scale * value,
-        low_ms=float(scale * low),
-        high_ms=float(scale * high),
+        low_ms=scale * low,
+        high_ms=scale * high,
         samples=sum(len(burst.cpu_ms) for burst in chosen),
-        noisy=len(undisturbed) < 2 * FEW_BURSTS or lost > OFTEN or bool(high - low > NOISY * value),
+        noisy=len(undisturbed) < 2 * FEW_BURSTS or lost > OFTEN or high - low > NOISY * value,
     )
 
 

@@ -38,6 +38,33 @@ def test_interval_covers_the_true_quantile_at_least_as_often_as_it_says() -> Non
     assert covered >= 0.93
 
 
+def test_interval_holds_what_the_reference_network_leaves_unsure() -> None:
+    rng = np.random.default_rng(3)
+    true = 1 - 0.1 * np.log(0.8)  # the 20 % quantile of 1 + a tenth of an exponential
+    found = [
+        estimate(bursts(np.full(30, 2.0)), bursts(1 + 0.1 * rng.exponential(size=11)), true)
+        for _ in range(300)
+    ]
+    assert np.mean([one.low_ms <= 2.0 <= one.high_ms for one in found]) >= 0.9
+
+
+@pytest.mark.parametrize("slowdown", [1.0, 1.5])
+def test_drift_widens_the_interval_on_slow_and_stolen_cores_too(slowdown: float) -> None:
+    own = bursts(np.full(20, 2.0), slowdown, descheduled=slowdown == 1.0)
+    drifting = np.repeat([1.0, 1.2, 1.4, 1.6], 5)
+    even, uneven = (
+        estimate(own, bursts(reference, slowdown, descheduled=slowdown == 1.0), 1.0)
+        for reference in (np.full(20, 1.3), drifting)
+    )
+    assert (uneven.high_ms - uneven.low_ms) / uneven.latency_ms > 0.5
+    assert (even.high_ms - even.low_ms) / even.latency_ms < 0.3
+
+
+def test_nothing_takes_less_than_no_time() -> None:
+    wild = np.repeat([1.0, 4.0, 16.0, 64.0], 5)
+    assert estimate(bursts(np.full(20, 2.0)), bursts(wild), 1.0).low_ms == 0
+
+
 def test_disturbed_runs_do_not_count() -> None:
     rng = np.random.default_rng(2)
     quiet = bursts(1 + 0.001 * rng.random(30))
