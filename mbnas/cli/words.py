@@ -13,6 +13,7 @@ from rich.table import Table
 import mbnas
 from mbnas.cli.output import lasting_output
 from mbnas.search import Feasibility, Savings
+from mbnas.search.front import has_knee
 
 WIDE = 120
 """Columns of a terminal from which the architecture's lines fit beside the figures."""
@@ -34,7 +35,8 @@ def front_table(study: mbnas.Study) -> None:
     if not members:
         print(f"no network has finished within the limits ({len(study.trials)} trials)")
         return
-    knee = mbnas.knee(members, study.record.goals).number
+    goals = study.record.goals
+    knee = mbnas.knee(members, goals) if has_knee(members, goals) else None
     console = Console()
     wide = console.width >= WIDE
     table = Table(
@@ -43,7 +45,7 @@ def front_table(study: mbnas.Study) -> None:
         collapse_padding=True,
         title=f"The front: {len(members)} of {len(study.trials)} trials",
     )
-    quality = study.record.goals.quality
+    quality = goals.quality
     for name in ("trial", quality.replace("_", " "), "latency ms", "p50", "params", "MACs", "px"):
         table.add_column(name, justify="right")
     table.add_column("architecture" if wide else "id", no_wrap=True)
@@ -51,7 +53,7 @@ def front_table(study: mbnas.Study) -> None:
         latency = trial.latency
         stages = trial.architecture.describe().splitlines()[1:-1]
         table.add_row(
-            f"{trial.number}{' knee' if trial.number == knee else ''}",
+            f"{trial.number}{' knee' if trial is knee else ''}",
             f"{trial.value(quality):.4f}",
             "–" if latency is None else f"{latency.latency_ms:.3f}{' ~' if latency.noisy else ''}",
             "–" if latency is None else f"{latency.p50_ms:.3f}",

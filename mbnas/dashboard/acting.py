@@ -53,11 +53,13 @@ def register(app: Dash, shown: ShownStudies) -> None:
     @app.callback(
         Output("steered-html", "data"),
         *(Input(wish, "n_clicks") for wish in _WISHES),
-        State("study", "value"),
+        Input("study", "value"),
         prevent_initial_call=True,
     )
     def steer(*given: Any) -> str:
         name, wish = given[-1], str(ctx.triggered_id)
+        if wish == "study":  # what was asked of another study is not said of this one
+            return ""
         folder = shown.folder(name)
         if folder is None or wish not in _WISHES:
             raise PreventUpdate

@@ -177,13 +177,16 @@ def _register(app: Dash, shown: ShownStudies) -> None:
     @app.callback(
         Output("problems-html", "data"),
         Output("goal-cost", "data"),
+        Output("main", "className"),
         Input("version", "data"),
         Input("study", "value"),
     )
-    def problems(_: Any, name: str) -> tuple[str, str]:
+    def problems(_: Any, name: str) -> tuple[str, str, str]:
         study = shown.study(name)
         cost = "latency_ms" if study is None else study.record.goals.cost
-        return about_view.problems_said(shown.problems(name)), cost
+        # Where there is no study, other callbacks leave what they drew of the one before.
+        unseen = "no-study" if study is None else ""
+        return about_view.problems_said(shown.problems(name)), cost, unseen
 
     @app.callback(
         Output("study", "value"),

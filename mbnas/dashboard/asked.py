@@ -176,6 +176,7 @@ KINDS: Mapping[str, Kind] = {
     "network-told.data": _or_nothing(_table),
     "opened.data": _or_nothing(_whole),
     "order.value": _text,
+    "own-logs.data": _list_of(_text),
     "over.value": _text,
     "page.data": _whole,
     "picked.data": _or_nothing(_table),

@@ -29,7 +29,7 @@ from mbnas.report.captions import front_caption
 from mbnas.report.contest_page import contest_summary
 from mbnas.report.document import tile
 from mbnas.report.facts import summary
-from mbnas.report.figures.front import MANY, Axes, Window, front_figure
+from mbnas.report.figures.front import MANY, Axes, Window, front_figure, is_wide_across
 from mbnas.report.groups import seen_accuracy, value_of
 from mbnas.report.words import QUANTITIES, amount, escaped
 from mbnas.search import Study, knee
@@ -50,7 +50,7 @@ def layout(study: Study | None, beside: Component) -> Component:
         [
             labelled("across", dcc.Dropdown(options, x, id="x-axis", clearable=False)),
             labelled("up", dcc.Dropdown(options, y, id="y-axis", clearable=False)),
-            labelled("scale", dcc.Checklist(_LOGS, [], id="logs", inline=True)),
+            labelled("scale", dcc.Checklist(_LOGS, _own_logs(study, x), id="logs", inline=True)),
         ],
         className="controls",
     )
@@ -74,6 +74,7 @@ def layout(study: Study | None, beside: Component) -> Component:
         className="budget",
     )
     stores = [dcc.Store(id="walked"), dcc.Store(id="marks", data=[]), dcc.Store(id="window")]
+    stores.append(dcc.Store(id="own-logs", data=_own_logs(study, x)))
     said = html_place("front-said")
     plot = panel("front-plot", "The front", controls, walk, budget, said)
     both = html.Div([plot, beside], className="two")
@@ -99,6 +100,25 @@ def _draws(app: Dash, shown: ShownStudies) -> None:
     )
     def axes_of_study(name: str) -> tuple[str, str]:
         return _own_axes(shown.study(name))
+
+    @app.callback(
+        Output("logs", "value"),
+        Output("own-logs", "data"),
+        Input("version", "data"),
+        Input("study", "value"),
+        Input("x-axis", "value"),
+        State("logs", "value"),
+        State("own-logs", "data"),
+        prevent_initial_call=True,
+    )
+    def scales(*given: Any) -> tuple[list[str], list[str]]:
+        _, name, x, now, before = given
+        own = _own_logs(shown.known(name), x)
+        # Whoever has not ticked the box follows what is found.
+        is_own = ("x" in now) == ("x" in before)
+        if ctx.triggered_id == "version" and (own == before or not is_own):
+            raise PreventUpdate
+        return own + [box for box in now if box != "x"], own
 
     @app.callback(
         Output("front-figure", "data"),
@@ -215,7 +235,7 @@ def _drawn(
     study: Study, x: str, y: str, logs: Sequence[str], window: Window
 ) -> tuple[Any, str, str]:
     """The plot, the figures above it, and how to read it."""
-    axes = Axes(x, y, True if "x" in logs else None, "y" in logs)
+    axes = Axes(x, y, "x" in logs, "y" in logs)
     many = len(study.trials) > MANY
     figure = front_figure(study, axes, window if many else None)
     figure.update_layout(uirevision=f"{study.folder.path} {x} {y} {logs}")
@@ -253,6 +273,11 @@ def _own_axes(study: Study | None) -> tuple[str, str]:
     if study is None:
         return "latency_ms", "accuracy"
     return study.record.goals.cost, study.record.goals.quality
+
+
+def _own_logs(study: Study | None, x: str) -> list[str]:
+    """The boxes of scales that are ticked for a quantity across, until someone ticks another."""
+    return ["x"] if study is not None and is_wide_across(study, x) else []
 
 
 def _marks(study: Study, number: int, kind: str, x: str, y: str) -> list[dict[str, Any]]:

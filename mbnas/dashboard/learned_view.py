@@ -16,7 +16,7 @@ from mbnas.report.figures import choices_figure, curves_figure, front_figure, hy
 from mbnas.report.figures.contest import EarlierStudy
 from mbnas.report.figures.front import MANY, Window
 from mbnas.report.figures.importance import importance_figure
-from mbnas.report.figures.parallel import parallel_figure
+from mbnas.report.figures.parallel import NARROW_AXES, parallel_figure
 from mbnas.report.figures.time import time_figure
 from mbnas.report.words import escaped
 from mbnas.search import Study
@@ -68,8 +68,9 @@ def register(app: Dash, shown: ShownStudies) -> None:
     )
     def drawn(_: Any, view: str, name: str) -> tuple[Any, ...]:
         study = _study_in_view(shown, name, view)
-        figures = [sent(draw(study)) for _, draw, _ in _FIGURES.values()]
-        return (*figures, *(hint_html(said(study)) for _, _, said in _FIGURES.values()))
+        figures = {each: sent(draw(study)) for each, (_, draw, _) in _FIGURES.items()}
+        figures["parallel"]["narrow"] = sent(parallel_figure(study, NARROW_AXES))
+        return (*figures.values(), *(hint_html(said(study)) for _, _, said in _FIGURES.values()))
 
     @app.callback(
         Output("hypervolume-figure", "data"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mbnas.report.diagram import diagram
-from mbnas.report.groups import origin, seen_accuracy, value_of
+from mbnas.report.groups import knee_of, origin, seen_accuracy, value_of
 from mbnas.report.tables import Column, table
 from mbnas.report.words import QUANTITIES, amount, count, digits, escaped, interval, percent
-from mbnas.search import Study, Trial, knee
+from mbnas.search import Study, Trial
 
 NEIGHBOURS = 6
 QUANTITIES_SHOWN = (
@@ -61,8 +61,7 @@ def comparison(study: Study, first: Trial, second: Trial) -> str:
 def _title(study: Study, trial: Trial) -> str:
     parts = [f"trial {trial.number}"]
     if trial in study.front:
-        is_knee = trial is knee(study.front, study.record.goals)
-        parts.append("the knee of the front" if is_knee else "on the front")
+        parts.append("the knee of the front" if trial is knee_of(study) else "on the front")
     else:
         parts.append("dominated" if trial.status == "trained" else trial.status)
     return escaped(" · ".join(parts))

@@ -125,15 +125,15 @@ def _opens(app: Dash, shown: ShownStudies) -> None:
         now: int | None,
         budget: float | None,
     ) -> int | None:
-        study = shown.known(name)
+        study = shown.study(name)
         match ctx.triggered_id:
             case "front":
                 number = clicked["points"][0].get("customdata") if clicked else None
             case "picked":
                 number = picked and picked.get("trial")
-            case "walked":
+            case "walked" if study is not None:
                 number = _stepped(study, now, walked)
-            case "open-best":
+            case "open-best" if study is not None:
                 best = offer(study.front, study.record.goals, budget or 0.0).best
                 number = None if best is None else best.number
             case _:  # an address, or another study: what the address names, if this study has it

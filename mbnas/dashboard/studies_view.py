@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -48,13 +48,14 @@ def register(app: Dash, shown: ShownStudies) -> None:
         Input("study", "value"),
     )
     def drawn(_: Any, view: str, name: str) -> tuple[Any, str]:
-        if view != VIEW:
-            raise PreventUpdate
-        first = shown.known(name)
         all_ = {each: study for each in shown.names if (study := shown.study(each)) is not None}
+        if view != VIEW or not all_:
+            raise PreventUpdate
+        first = all_.get(name) or next(iter(all_.values()))
         alike = {each: study for each, study in all_.items() if _same_goals(study, first)}
         left = [each for each in shown.names if each not in alike]
-        return sent(fronts_figure(alike)), studies_table(alike) + _left_out(left, first)
+        said = apart(list(alike.values())) + _left_out(left, first)
+        return sent(fronts_figure(alike)), studies_table(alike) + said
 
 
 def fronts_figure(studies: Mapping[str, Study]) -> go.Figure:
@@ -110,6 +111,8 @@ def studies_table(studies: Mapping[str, Study]) -> str:
                 percent(front[-1].value(goals.quality)) if front else "–",
                 amount(goals.cost, front[0].value(goals.cost)) if front else "–",
                 f"{spent / 3600:.2f}",
+                escaped(study.record.data.spec),
+                f"{study.record.recipe.epochs:,}",
                 escaped(f"{study.record.host.cpu}, {plural(study.record.threads, 'thread')}"),
             ]
         )
@@ -121,6 +124,8 @@ def studies_table(studies: Mapping[str, Study]) -> str:
         Column("most accurate"),
         Column("cheapest"),
         Column("training hours"),
+        Column("images", figures=False),
+        Column("epochs"),
         Column("timed on", figures=False),
     )
     caption = (
@@ -131,6 +136,28 @@ def studies_table(studies: Mapping[str, Study]) -> str:
 
 def _same_goals(study: Study, first: Study) -> bool:
     return study.record.goals.quantities == first.record.goals.quantities
+
+
+def apart(studies: Sequence[Study]) -> str:
+    """What else than the search sets studies apart, as HTML; empty where nothing does."""
+    first, *others = (study.record for study in studies)
+    # Each line begins with the name of what differs.
+    lines = [
+        line
+        for other in others
+        for line in (
+            *first.training_differences(other),
+            *first.measuring_differences(other),
+            *(["limits: "] if set(first.goals.limits) != set(other.goals.limits) else []),
+        )
+    ]
+    names = dict.fromkeys(line.partition(":")[0].replace("_", " ") for line in lines)
+    if not names:
+        return ""
+    return (
+        f"<p class='note'>Not alike in all of them: {escaped(', '.join(names))}. Which front is"
+        " better may come of that, and not of the search.</p>"
+    )
 
 
 def _left_out(names: list[str], first: Study) -> str:

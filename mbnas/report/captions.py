@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mbnas.report.figures.contest import drawn_baselines, drawn_confirmed
-from mbnas.report.figures.front import MANY, Axes
-from mbnas.report.figures.importance import SAMPLE, importances
-from mbnas.report.groups import evaluated, groups, seen_accuracy, value_of
+from mbnas.report.figures.front import MANY, Axes, Clip, clipped
+from mbnas.report.figures.hypervolume import beyond
+from mbnas.report.figures.importance import SAMPLE, chance
+from mbnas.report.groups import evaluated, groups, knee_of, seen_accuracy, value_of
 from mbnas.report.words import QUANTITIES, amount, limit, percent, plural
 from mbnas.search import Study, Trial
+from mbnas.search.front import broken_limit
 from mbnas.search.objectives import QUALITIES
 
 KNEE_RULE = (
     "The ring marks the knee, where one more unit of cost begins to buy little: the member of the"
     " front farthest above the straight line between its ends, both axes scaled to 0–1."
+)
+
+NO_KNEE = (
+    "None of its members lies above the straight line between its ends: it has no knee, and --pick"
+    " knee takes the most accurate one."
 )
 
 DRAWN = (
@@ -35,22 +42,40 @@ def front_caption(study: Study, axes: Axes | None = None) -> str:
         said = [f"Each mark is one network; {better}."]
     if study.front:
         said.append(
-            "The line joins the front, the networks that no other beats in both."
+            "The line joins the front, the networks that no other matches in one and beats in the"
+            " other."
             if own
             else f"The front of {QUANTITIES[goals.cost].noun} and"
             f" {QUANTITIES[goals.quality].noun} keeps its marks, not its line."
         )
-        said.append(KNEE_RULE if own else "The ring marks its knee.")
+        said += _about_knee(study, own)
         said += _about_intervals(study, axes)
     said += _about_contests(study, axes)
     found = groups(study)
     if found["stopped"] and any(name in QUALITIES for name in (axes.x, axes.y)):
         said.append("Stopped networks stand at the accuracy they had come to.")
+        said += _about_clip(clipped(study, axes))
     said += _about_strip([trial for trials in found.values() for trial in trials], axes)
     others = [limit(one) for one in goals.limits if one.quantity not in (axes.x, axes.y)]
     if others:
         said.append(f"Also limited, but on no axis here: {', '.join(others)}.")
     return " ".join(said)
+
+
+def _about_knee(study: Study, own: bool) -> list[str]:
+    if knee_of(study) is None:
+        return [NO_KNEE] if own else []
+    return [KNEE_RULE if own else "The ring marks its knee."]
+
+
+def _about_clip(clip: Clip | None) -> list[str]:
+    if clip is None:
+        return []
+    lie = "lies" if clip.below == 1 else "lie"
+    return [
+        f"{clip.below:,} of them {lie} below what is shown: drag the lower end of the axis upwards"
+        " to bring them in."
+    ]
 
 
 def _about_contests(study: Study, axes: Axes) -> list[str]:
@@ -95,23 +120,32 @@ def hypervolume_caption(study: Study) -> str:
     """How to read the hypervolume."""
     record = study.record
     cost = record.goals.cost
-    return (
+    said = (
         "The area under the front, up to a reference point that was fixed when the study was"
         f" created: {QUANTITIES[record.goals.quality].noun} {percent(record.reference_accuracy)},"
-        f" {amount(cost, record.reference_cost)}. Each mark is a trial that improved the front;"
-        " where the line has long been flat, more trials would likely bring little."
+        f" {amount(cost, record.reference_cost)}. Each mark is a trial that enlarged it; where the"
+        " line has long been flat, more trials would likely bring little."
     )
+    out = beyond(study)
+    if not out:
+        return said
+    verbs = ("lies", "adds") if out == 1 else ("lie", "add")
+    members = plural(len(study.front), "network")
+    return f"{said} {out:,} of the front's {members} {verbs[0]} beyond it and {verbs[1]} nothing."
 
 
 def importance_caption(study: Study) -> str:
     """How to read the importance of the choices."""
     goals = study.record.goals
-    if not importances(study):
+    found = chance(study)
+    if found is None:
         return "How much each choice matters is shown once enough networks are trained."
     return (
         f"How much of the spread in {QUANTITIES[goals.quality].noun} and"
-        f" {QUANTITIES[goals.cost].noun} each choice alone explains among trained networks (fANOVA"
-        f" on at most {SAMPLE} of them); the rest lies in how choices act together. Choices that"
+        f" {QUANTITIES[goals.cost].noun} each choice alone explains among {found.networks} trained"
+        f" networks (fANOVA, on at most {SAMPLE}); the rest lies in how choices act together. A bar"
+        " that ends in the grey says nothing: with the same values shuffled among these networks,"
+        f" some choice comes to {found.share:.0%} in one case of twenty. Choices that"
         f" matter for the {QUANTITIES[goals.quality].noun} but not for the"
         f" {QUANTITIES[goals.cost].noun} are cheap to get right."
     )
@@ -149,9 +183,13 @@ def latency_caption(trial: Trial) -> str:
 
 def choices_caption(study: Study) -> str:
     """How to read the shares of the choices."""
+    limits = study.record.goals.limits
+    is_refused = any(broken_limit(trial, limits) is not None for trial in evaluated(study))
+    refused = ", those that a limit refused too" if is_refused else ""
     return (
         f"Blue: how many of the front's {plural(len(study.front), 'network')} took each option."
-        " Grey behind it: the share among all evaluated networks. Tick: what chance would give."
+        f" Grey behind it: the share among all evaluated networks{refused}. Tick: what chance would"
+        " give."
         " Choices that the front is most decided on come first; with a small front, take weak"
         " preferences lightly."
     )

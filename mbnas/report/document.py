@@ -84,11 +84,11 @@ def notice(heading: str, text: str) -> str:
 def plot(name: str, figure: go.Figure, caption: str) -> str:
     """A figure with its caption."""
     height = figure.layout.height
-    # Only the front answers to keys; the others are pictures to a screen reader.
-    role = 'role="group" tabindex="0"' if name == "front" else 'role="img"'
+    # A group, as there are buttons in it; only the front answers to keys itself.
+    focus = ' tabindex="0"' if name == "front" else ""
     return (
         f'<figure><div class="plot" id="{name}" style="min-height:{height}px"'
-        f' {role} aria-labelledby="{name}-caption"></div>'
+        f' role="group"{focus} aria-labelledby="{name}-caption"></div>'
         f'<figcaption id="{name}-caption">{escaped(caption)}</figcaption></figure>'
         + data(f"{name}-figure", figure_json(figure))
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from mbnas.report.groups import evaluated, knee_of
 from mbnas.report.words import QUANTITIES, amount, limit, plural
-from mbnas.search import Study, knee
+from mbnas.search import Study, Trial
 
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -21,21 +22,37 @@ class Fact:
 
 def summary(study: Study) -> list[Fact]:
     """The few figures that a reader looks for first; the first line of each is the figure."""
-    reused = sum(trial.status == "reused" for trial in study.trials)
-    evaluated = len(study.trials) - reused
     members, (quality, cost) = study.front, study.record.goals.quantities
     facts = [
-        Fact("networks evaluated", (f"{evaluated:,}", f"and {plural(reused, 'repeat')} reused")),
-        Fact("on the front", (f"{len(members):,}", "no other is better in both")),
+        Fact("networks evaluated", (f"{len(evaluated(study)):,}", _outcomes(study))),
+        Fact(
+            "on the front", (f"{len(members):,}", "none is as good in one and better in the other")
+        ),
     ]
     if members:
-        best, cheap, middle = members[-1], members[0], knee(members, study.record.goals)
-        named = (("most accurate", best), ("knee", middle), ("cheapest", cheap))
+        named = {"most accurate": members[-1], "knee": knee_of(study), "cheapest": members[0]}
         facts += [
             Fact(name, (amount(quality, of.value(quality)), f"at {amount(cost, of.value(cost))}"))
-            for name, of in named
+            for name, of in named.items()
+            if of is not None
         ]
     return facts
+
+
+def _outcomes(study: Study) -> str:
+    """What became of the networks, and how many trials repeated one."""
+
+    def outcome(trial: Trial) -> str:
+        if trial.status != "untrained":
+            return trial.status
+        return "left untrained" if trial.latency is None else "only timed"
+
+    counts = Counter(map(outcome, study.trials))
+    order = ("trained", "stopped", "only timed", "left untrained", "failed")
+    said = [f"{counts[name]:,} {name}" for name in order if counts[name]]
+    if counts["reused"]:
+        said.append(f"and {plural(counts['reused'], 'repeat')} reused")
+    return ", ".join(said) or "none yet"
 
 
 def lead(study: Study) -> str:

@@ -10,8 +10,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mbnas.report.style import MARKS, Group
-from mbnas.report.words import amount, count, digits, escaped, interval, percent, size
-from mbnas.search import Study, Trial
+from mbnas.report.words import QUANTITIES, amount, count, digits, escaped, interval, percent, size
+from mbnas.search import Goals, Study, Trial, knee
+from mbnas.search.front import has_knee
 
 REASON_WIDTH = 64
 BRIEF_REASON = 40
@@ -35,6 +36,12 @@ def _sorted_out(study: Study) -> dict[Group, list[Trial]]:
         if trial.number not in members:
             found[_off_the_front(trial)].append(trial)
     return found
+
+
+def knee_of(study: Study) -> Trial | None:
+    """The knee of a study's front; None where it bends nowhere, as with one or two members."""
+    members, goals = study.front, study.record.goals
+    return knee(members, goals) if has_knee(members, goals) else None
 
 
 def evaluated(study: Study) -> list[Trial]:
@@ -111,22 +118,36 @@ def origin(trial: Trial) -> str:
     return "; ".join(parts)
 
 
-def brief(trial: Trial, group: Group) -> str:
-    """A trial in about a hundred letters, for a plot that holds thousands; as `said` in form."""
+def brief(trial: Trial, group: Group, goals: Goals) -> str:
+    """A trial in about a hundred letters, for a plot that holds thousands; as `said` in form.
+
+    What was searched for comes first.
+    """
     lines = [f"<b>trial {trial.number}</b> {MARKS[group].name}"]
-    accuracy = seen_accuracy(trial, "accuracy")
+    accuracy = seen_accuracy(trial, goals.quality)
     if accuracy is not None:
-        lines.append(f"accuracy {accuracy:.2%}")
-    latency = trial.latency
-    if latency is not None:
-        ends = f"{digits(latency.low_ms)} to {digits(latency.high_ms)}"
-        lines.append(f"{digits(latency.latency_ms)} ms ({ends})")
-    lines.append(f"{trial.costs.params:,} parameters")
+        lines.append(f"{QUANTITIES[goals.quality].noun} {accuracy:.2%}")
+    # Of a dictionary, what is named twice keeps its first place.
+    names = dict.fromkeys((goals.cost, "latency_ms", "params"))
+    lines += [line for name in names if (line := _cost_said(trial, name))]
     if trial.reason:
         reason = trial.reason
         cut = reason if len(reason) <= BRIEF_REASON else reason[: BRIEF_REASON - 3] + "..."
         lines.append(f"<i>{escaped(cut.replace(chr(10), ' '))}</i>")
     return "<br>".join(lines)
+
+
+def _cost_said(trial: Trial, name: str) -> str:
+    if name == "params":
+        return f"{trial.costs.params:,} parameters"
+    value, latency = trial.value(name), trial.latency
+    if value is None:
+        return ""
+    text = amount(name, value)
+    if name == "latency_ms" and latency is not None:
+        return f"{text} ({digits(latency.low_ms)} to {digits(latency.high_ms)})"
+    noun = QUANTITIES[name].noun
+    return text if text.endswith(noun) else f"{noun} {text}"
 
 
 def said(trial: Trial, group: Group) -> str:

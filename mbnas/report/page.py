@@ -18,13 +18,13 @@ from mbnas.report.figures import (
     parallel_figure,
     time_figure,
 )
+from mbnas.report.figures.parallel import NARROW_AXES
 from mbnas.report.groups import spread
 from mbnas.report.tables import front_table
 from mbnas.report.words import QUANTITIES, amount, escaped, plural
 from mbnas.search import Study, knee
 
 WIDE_COLUMNS = 2
-NARROW_AXES = 4
 COMPARED = 10
 _FOOTER = """Made by mbnas. Accuracy is of the validation part, which the search has seen; only
 confirming the front opens the test part. The tables lie beside this file as

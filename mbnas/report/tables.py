@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mbnas.report.groups import groups, origin
+from mbnas.report.groups import groups, knee_of, origin
 from mbnas.report.style import MARKS
 from mbnas.report.words import amount, count, digits, escaped, interval, percent, size
-from mbnas.search import Study, Trial, knee
+from mbnas.search import Study, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ _MEASURES = (
 def front_table(study: Study) -> str:
     """The front's members from cheap to costly, as HTML."""
     columns = (Column("trial"), *_MEASURES, Column("architecture", figures=False))
-    best = knee(study.front, study.record.goals) if study.front else None
+    best = knee_of(study)
     rows = [
         [_shown(trial, trial is best), *_measures(trial), _network(trial)] for trial in study.front
     ]

@@ -99,15 +99,26 @@ def knee(members: Sequence[Trial], goals: Goals) -> Trial:
     return members[knee_point(points(members, goals))]
 
 
+def has_knee(members: Sequence[Trial], goals: Goals) -> bool:
+    """Whether a front's knee is one: a member above the line between the ends."""
+    return _bend(points(members, goals)) is not None
+
+
 def knee_point(ends: Sequence[Point]) -> int:
     """Which point of a front, from cheap to costly, is farthest above the line between its ends.
 
     Both axes are scaled to [0, 1]. This is the maximum distance rule (Das, 1999). Where none lies
     above that line, as of one or two points, it is the most accurate one.
     """
-    (low_accuracy, low_cost), (high_accuracy, high_cost) = ends[0], ends[-1]
+    bend = _bend(ends)
+    return len(ends) - 1 if bend is None else bend
+
+
+def _bend(ends: Sequence[Point]) -> int | None:
+    """The point farthest above the line between the ends; None where none is above it."""
     if len(ends) < 3:
-        return len(ends) - 1
+        return None
+    (low_accuracy, low_cost), (high_accuracy, high_cost) = ends[0], ends[-1]
 
     def height(at: int) -> float:
         accuracy, cost = ends[at]
@@ -115,4 +126,4 @@ def knee_point(ends: Sequence[Point]) -> int:
         return gained - (cost - low_cost) / (high_cost - low_cost)
 
     highest = max(range(1, len(ends) - 1), key=height)
-    return highest if height(highest) > 0 else len(ends) - 1
+    return highest if height(highest) > 0 else None

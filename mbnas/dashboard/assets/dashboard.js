@@ -19,7 +19,8 @@
     );
   }
 
-  function drawn(figure, scheme, colours, own) {
+  function drawn(whole, scheme, colours, own) {
+    const figure = (!wide.matches && whole.narrow) || whole;
     const copy = scheme === "dark" ? exchanged(figure, colours) : { ...figure };
     copy.layout = { ...copy.layout };
     if (own) own.style.height = `${figure.layout.height}px`;
@@ -175,6 +176,14 @@
     }
   });
   dark.addEventListener("change", scheme);
+  wide.addEventListener("change", () => dash_clientside.set_props("scheme", { data: told }));
+  // Dash gives its sliders no name, and says their values with all digits of a float.
+  new MutationObserver(() => {
+    for (const slider of document.querySelectorAll("[role=slider]")) {
+      slider.ariaLabel = slider.closest("[role=group]")?.ariaLabel ?? null;
+      slider.ariaValueText = String(Number(Number(slider.ariaValueNow).toPrecision(4)));
+    }
+  }).observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-valuenow"] });
   const ready = setInterval(() => {
     if (!document.getElementById("front") || !dash_clientside.set_props) return;
     clearInterval(ready);

@@ -76,8 +76,10 @@ def contest_values(study: Study, quantity: str) -> list[float]:
     if quantity in (*COSTS, *QUALITIES) and found.baselines is not None:
         trained = [one for one in found.baselines.networks if one.failure is None]
         values += [_of_contested(one, quantity) for one in trained]
-    if found.confirmation is not None and quantity == found.confirmation.cost:
-        values += [one.cost for one in found.confirmation.front]
+    confirmed = found.confirmation
+    if confirmed is not None and quantity in (confirmed.cost, confirmed.quality):
+        is_cost = quantity == confirmed.cost
+        values += [one.cost if is_cost else mean(one.validation) for one in confirmed.front]
     return values
 
 

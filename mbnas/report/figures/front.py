@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -12,11 +12,26 @@ from numpy.typing import NDArray
 
 from mbnas.report.figures.contest import contest_values, mark_contests
 from mbnas.report.figures.crowd import Window, parted
-from mbnas.report.figures.plane import Axes, Numbers, draw_limits, is_log, laid_out
-from mbnas.report.groups import brief, front_and_below, groups, seen_accuracy, value_of
+from mbnas.report.figures.plane import (
+    Axes,
+    Numbers,
+    draw_limits,
+    is_log,
+    is_plain,
+    is_wide,
+    laid_out,
+)
+from mbnas.report.groups import (
+    brief,
+    front_and_below,
+    groups,
+    knee_of,
+    seen_accuracy,
+    value_of,
+)
 from mbnas.report.style import INK, MARKS, Group, new_figure, say
 from mbnas.report.words import QUANTITIES
-from mbnas.search import Study, Trial, knee
+from mbnas.search import Goals, Study, Trial
 from mbnas.search.objectives import QUALITIES
 
 __all__ = ["MANY", "Axes", "Window", "front_figure"]
@@ -28,6 +43,21 @@ NEIGHBOURS = 100
 CROWDED = 4_000
 """A group of more trials than this is drawn with small, pale marks."""
 SMALL = 0.6
+CLIP_FROM = 0.02
+"""Accuracies that lie less apart than this are given so much room below, as if they lay so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Where the axis up ends until it is dragged, as some networks were stopped far below.
+
+    Attributes:
+        ends: The lowest accuracy shown, and the highest of networks that were not stopped.
+        below: How many of those that were lie lower.
+    """
+
+    ends: tuple[float, float]
+    below: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +97,7 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
     x = {group: _values(trials, axes.x) for group, trials in found.items()}
     y = {group: _values(trials, axes.y) for group, trials in found.items()}
     every = [trial for trials in found.values() for trial in trials]
-    values = np.concatenate([*x.values(), contest_values(study, axes.x)])
+    values = _across(x.values(), study, axes.x)
     lanes = [group for group in found if np.isnan(x[group] + y[group]).any()]
     places = {
         group: list(_places(trials, x[group], y[group], _lane(group, lanes)))
@@ -75,6 +105,11 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
     }
     used = {place.axes for parts in places.values() for place in parts}
     figure = laid_out(axes, values, lanes, used)
+    clip = clipped(study, axes)
+    if clip is not None:
+        figure.update_layout(yaxis_autorangeoptions_clipmin=clip.ends[0])
+        if window is not None and window.y is None:
+            window = Window(window.x, clip.ends)
     if len(every) > MANY:
         _add_neighbours_intervals(figure, study, axes)
     # Drawn from the least to the most important, so that the front lies on top.
@@ -86,7 +121,7 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
                 place = _thinned(whole, window, is_log(axes, values), axes.log_y)
             trace = _points(group, place, named, crowded=len(whole.trials) > CROWDED)
             if window is None:
-                trace.update(_said(group, place.trials))
+                trace.update(_said(group, place.trials, goals))
             if window is not None or (place.is_above and not axes.are_of(goals)):
                 trace["hovertemplate"] = _hover(axes, place, group, words=window is None)
             if place.is_above and group == "front" and axes.are_of(goals):
@@ -96,10 +131,40 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
             figure.add_scatter(**trace, showlegend=at == 0)
     _mark_starts(figure, every, axes)
     mark_contests(figure, study, axes)
-    if study.front:
-        _mark_knee(figure, knee(study.front, goals), axes)
+    best = knee_of(study)
+    if best is not None:
+        _mark_knee(figure, best, axes)
     draw_limits(figure, goals.limits, axes, above=("x", "y") in used)
     return figure
+
+
+def is_wide_across(study: Study, quantity: str) -> bool:
+    """Whether the axis across is logarithmic where nobody asks for another."""
+    trials = [trial for some in groups(study).values() for trial in some]
+    return is_wide(quantity, _across([_values(trials, quantity)], study, quantity))
+
+
+def _across(parts: Iterable[Numbers], study: Study, quantity: str) -> Numbers:
+    """All that stands on the axis across, NaN where it is not known."""
+    return np.concatenate([*parts, contest_values(study, quantity)])
+
+
+def clipped(study: Study, axes: Axes) -> Clip | None:
+    """What keeps a few stopped networks from flattening the plot; None where none would.
+
+    What was not stopped has at least half of the height, unless it is hardly spread at all.
+    """
+    if axes.y not in QUALITIES or axes.log_y:
+        return None
+    found = groups(study)
+    own = _values([*found["front"], *found["dominated"]], axes.y)
+    known = np.concatenate([own[~np.isnan(own)], contest_values(study, axes.y)])
+    if not known.size:
+        return None
+    low, high = float(known.min()), float(known.max())
+    lowest = max(0.0, low - max(high - low, CLIP_FROM))
+    below = int((_values(found["stopped"], axes.y) < lowest).sum())
+    return Clip((lowest, high), below) if below else None
 
 
 def _lane(group: Group, lanes: Sequence[Group]) -> int:
@@ -152,11 +217,15 @@ def _hover(axes: Axes, place: _Place, group: Group, *, words: bool) -> str:
     """Below the brief text, or in its place, what the axes show."""
     head = "%{hovertext}" if words else f"<b>trial %{{customdata}}</b> {MARKS[group].name}"
     shown = (("x", axes.x), ("y", axes.y)) if place.is_above else ()
-    lines = [
-        f"{QUANTITIES[name].axis} %{{{at}{':.2%' if name in QUALITIES else ':.4~s'}}}"
-        for at, name in shown
-    ]
+    lines = [f"{QUANTITIES[name].axis} %{{{at}{_digits(name)}}}" for at, name in shown]
     return "<br>".join([head, *lines]) + "<extra></extra>"
+
+
+def _digits(quantity: str) -> str:
+    """How Plotly is to write a value of a quantity, whose name says the unit."""
+    if quantity in QUALITIES:
+        return ":.2%"
+    return ":.4~g" if is_plain(quantity) else ":.4~s"
 
 
 _JOINED: Mapping[str, object] = {
@@ -186,9 +255,9 @@ def _points(group: Group, place: _Place, name: str, *, crowded: bool) -> dict[st
     }
 
 
-def _said(group: Group, trials: Sequence[Trial]) -> dict[str, object]:
+def _said(group: Group, trials: Sequence[Trial], goals: Goals) -> dict[str, object]:
     # An array, as Plotly looks at each entry of a list three times.
-    texts = np.array([brief(trial, group) for trial in trials], dtype=object)
+    texts = np.array([brief(trial, group, goals) for trial in trials], dtype=object)
     return {"hovertext": texts, "hoverinfo": "text"}
 
 

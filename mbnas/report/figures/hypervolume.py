@@ -15,11 +15,13 @@ from mbnas.report.groups import evaluated
 from mbnas.report.style import BLUE, MUTED, VERMILLION, new_figure, say
 from mbnas.report.words import QUANTITIES, amount, digits
 from mbnas.search import Study, Trial, front, hypervolume
-from mbnas.search.front import Point
+from mbnas.search.front import Point, points
 from mbnas.search.objectives import Goals
 
 HEIGHT = 320
 HOUR = 3600  # seconds
+NOTHING = "no network lies within the reference point: the area is 0"
+_MIDDLE = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
 Over = Literal["trials", "training_hours"]
 
 
@@ -55,6 +57,8 @@ def hypervolume_figure(study: Study, over: Over = "trials") -> go.Figure:
         showlegend=False,
     )
     _draw_baselines(figure, study)
+    if not areas[-1] > 0:
+        figure.add_annotation(text=NOTHING, font={"size": 14, "color": MUTED}, **_MIDDLE)
     unit = QUANTITIES[goals.cost].unit
     figure.update_layout(
         xaxis={
@@ -95,6 +99,13 @@ def _draw_baselines(figure: go.Figure, study: Study) -> None:
         annotation={"text": text, "font": {"size": 11, "color": MUTED}},
         annotation_position="top left",
     )
+
+
+def beyond(study: Study) -> int:
+    """How many of the front's members lie beyond the reference point and add nothing."""
+    accuracy, cost = study.record.reference
+    standing = points(study.front, study.record.goals)
+    return sum(own <= accuracy or needed >= cost for own, needed in standing)
 
 
 def hypervolumes(study: Study) -> list[float]:

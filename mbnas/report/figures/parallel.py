@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,6 +18,8 @@ from mbnas.space import Choice
 
 HEIGHT = 460
 MOST_AXES = 14
+NARROW_AXES = 4
+"""Choices that a phone has room for."""
 SAMPLE = 300
 MOST_MEMBERS = 60
 BAND = 0.4
@@ -32,11 +35,13 @@ class _Axis:
         name: Below it.
         height: Where a trial crosses it, in [0, 1]; None where it does not.
         labels: What stands beside it, by height.
+        side: On which side of it.
     """
 
     name: str
     height: Callable[[Trial], float | None]
     labels: Mapping[float, str]
+    side: Literal["left", "right"] = "right"
 
 
 def parallel_figure(study: Study, most: int = MOST_AXES) -> go.Figure:
@@ -58,12 +63,14 @@ def parallel_figure(study: Study, most: int = MOST_AXES) -> go.Figure:
     by_cost = sorted(drawn, key=lambda trial: trial.value(goals.cost) or 0.0)
     ranks = {trial.number: at / len(by_cost) - 0.5 for at, trial in enumerate(by_cost)}
     axes = [_choice_axis(choice, ranks) for choice in found]
-    axes += [_value_axis(quantity, drawn) for quantity in (goals.cost, goals.quality)]
+    # Their labels stand at the same heights: those of one would lie on the other's.
+    axes += [_value_axis(goals.cost, drawn, "left"), _value_axis(goals.quality, drawn, "right")]
     figure = _laid_out(axes)
     _add_others(figure, axes, others)
     for at, trial in enumerate(members):
         colour = mixed(ORANGE, BLUE, at / max(1, len(members) - 1))
-        _add_member(figure, axes, trial, colour, named=at in (0, len(members) - 1))
+        text = brief(trial, "front", goals)
+        _add_member(figure, axes, trial, text, colour, named=at in (0, len(members) - 1))
     return figure
 
 
@@ -80,7 +87,7 @@ def _choice_axis(choice: Choice, ranks: Mapping[int, float]) -> _Axis:
     return _Axis(choice.name, height, {at: str(label) for label, at in middles.items()})
 
 
-def _value_axis(quantity: str, trials: Sequence[Trial]) -> _Axis:
+def _value_axis(quantity: str, trials: Sequence[Trial], side: Literal["left", "right"]) -> _Axis:
     known = [value for trial in trials if (value := trial.value(quantity)) is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
     room = high - low or 1.0
@@ -90,7 +97,7 @@ def _value_axis(quantity: str, trials: Sequence[Trial]) -> _Axis:
         return None if value is None else (value - low) / room
 
     ends = {0.0: amount(quantity, low), 1.0: amount(quantity, high)}
-    return _Axis(QUANTITIES[quantity].noun, height, ends)
+    return _Axis(QUANTITIES[quantity].noun, height, ends, side)
 
 
 def _laid_out(axes: Sequence[_Axis]) -> go.Figure:
@@ -125,20 +132,20 @@ def _laid_out(axes: Sequence[_Axis]) -> go.Figure:
         for at in range(len(axes))
     ]
     labels = [
-        _label(text, at, height)
+        _label(text, at, height, axis.side)
         for at, axis in enumerate(axes)
         for height, text in axis.labels.items()
     ]
     return figure.update_layout(shapes=lines, annotations=labels)
 
 
-def _label(text: str, x: int, y: float) -> dict[str, object]:
+def _label(text: str, x: int, y: float, side: str) -> dict[str, object]:
     return {
         "text": escaped(_short(text)),
         "x": x,
         "y": y,
-        "xanchor": "left",
-        "xshift": 3,
+        "xanchor": "left" if side == "right" else "right",
+        "xshift": 3 if side == "right" else -3,
         "showarrow": False,
         "bgcolor": PAPER,
         "opacity": 0.85,
@@ -170,9 +177,8 @@ def _add_others(figure: go.Figure, axes: Sequence[_Axis], trials: Sequence[Trial
 
 
 def _add_member(
-    figure: go.Figure, axes: Sequence[_Axis], trial: Trial, colour: str, named: bool
+    figure: go.Figure, axes: Sequence[_Axis], trial: Trial, text: str, colour: str, named: bool
 ) -> None:
-    text = brief(trial, "front")
     figure.add_scatter(
         name=f"front, trial {trial.number}",
         meta=trial.number,

@@ -94,13 +94,17 @@ def is_wide(quantity: str, values: Numbers) -> bool:
     return bool(known.min() > 0 and known.max() / known.min() > DECADE)
 
 
+def is_plain(quantity: str) -> bool:
+    """Whether a quantity's values are written without a prefix such as k or m."""
+    return quantity.endswith(("_ms", "_seconds"))
+
+
 def axis(quantity: str, is_log: bool) -> dict[str, object]:
     """The axis of a quantity, as Plotly's layout has it."""
-    plain = quantity.endswith(("_ms", "_seconds"))
     return {
         "title": {"text": QUANTITIES[quantity].axis + (", log scale" if is_log else "")},
         "type": "log" if is_log else "linear",
-        "tickformat": "~%" if quantity in QUALITIES else "~g" if plain else "~s",
+        "tickformat": "~%" if quantity in QUALITIES else "~g" if is_plain(quantity) else "~s",
         "nticks": 5 if is_log else None,  # of more, a decade's last would lie upon each other
     }
 

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from mbnas.dashboard import make_app
+from mbnas.dashboard.asked import UPDATE
 from mbnas.search import Study
 
 CONTROLS = ("Slider", "Dropdown", "Checklist", "RadioItems")
@@ -47,3 +48,19 @@ def test_networks_are_told_anew_as_a_search_goes_on(client: FlaskClient, place: 
     assert callbacks is not None
     (heard,) = [one["inputs"] for one in callbacks if place in one["output"]]
     assert {"id": "version", "property": "data"} in heard
+
+
+def test_what_was_asked_of_another_study_is_no_longer_said(client: FlaskClient) -> None:
+    parts = [
+        *({"id": wish, "property": "n_clicks", "value": 1} for wish in ("pause", "go-on", "stop")),
+        {"id": "study", "property": "value", "value": "shown"},
+    ]
+    body = {
+        "output": "steered-html.data",
+        "outputs": {"id": "steered-html", "property": "data"},
+        "inputs": parts,
+        "changedPropIds": ["study.value"],
+        "state": [],
+    }
+    answer = client.post(UPDATE, json=body, headers={"Origin": "http://localhost"})
+    assert answer.json["response"] == {"steered-html": {"data": ""}}

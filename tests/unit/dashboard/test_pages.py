@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from unit.report.fakes import HOSTILE, with_trials
 
 from mbnas.dashboard.about_view import about, problems_said
 from mbnas.dashboard.network_page import comparison, nearest, network_page
-from mbnas.dashboard.studies_view import fronts_figure, studies_table
+from mbnas.dashboard.studies_view import apart, fronts_figure, studies_table
 from mbnas.dashboard.trials_view import ROWS, trials_page
 from mbnas.report.groups import value_of
 from mbnas.search import Study, hypervolume
@@ -104,6 +105,33 @@ def test_studies_compare_on_one_reference_point(study: Study) -> None:
     empty = with_trials(study, [])
     assert "no study has a front" in fronts_figure({"empty": empty}).layout.annotations[0].text
     assert rows(studies_table({"empty": empty}))
+
+
+def test_what_studies_differ_in_beside_the_search_is_said(study: Study) -> None:
+    record = study.record
+    assert apart([study, study]) == ""
+    changed = {
+        "epochs": {"recipe": replace(record.recipe, epochs=90)},
+        "images": {"data": record.data.model_copy(update={"digest": "other"})},
+        "limits": {"goals": replace(record.goals, limits=())},
+        "threads": {"threads": record.threads + 1},
+    }
+    others = {
+        name: Study(study.folder, record.model_copy(update=update), study.space, study.trials)
+        for name, update in changed.items()
+    }
+    for name, other in others.items():
+        assert f"Not alike in all of them: {name}." in apart([study, other])
+    every = apart([study, *others.values()])
+    assert all(name in every for name in changed)
+    table = studies_table({"mine": study, "other": others["epochs"]})
+    assert record.data.spec in rows(table)[0]
+    assert ">90<" in rows(table)[1]
+
+
+def test_a_front_of_two_has_no_knee(study: Study) -> None:
+    two = with_trials(study, study.front[:2])
+    assert not any("the knee" in network_page(two, trial) for trial in two.front)
 
 
 def test_what_it_was_made_on(study: Study) -> None:

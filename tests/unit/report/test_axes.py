@@ -12,10 +12,10 @@ import pytest
 from unit.report.fakes import every_status, numbered, with_trials
 
 from mbnas.report.captions import front_caption
-from mbnas.report.figures.front import MANY, Axes, front_figure
+from mbnas.report.figures.front import MANY, Axes, Window, clipped, front_figure
 from mbnas.report.groups import evaluated, front_and_below, groups, value_of
 from mbnas.report.words import QUANTITIES
-from mbnas.search import Study, knee
+from mbnas.search import Study, Trial, knee
 from mbnas.search.objectives import COSTS
 
 
@@ -135,3 +135,58 @@ def test_ten_thousand_trials_are_drawn_at_once(mixed: Study) -> None:
     text = front_figure(large).to_json()
     assert time.process_time() - began < 2.0  # 0.15 on a machine with nothing else to do
     assert len(text) < 250 * len(large.trials)
+
+
+@pytest.fixture(scope="module")
+def sunk(mixed: Study) -> Study:
+    """Two of the stopped networks had come to 10 % and less, far below all that were trained."""
+    stopped = {trial.number for trial in groups(mixed)["stopped"]}
+    low = dict(zip(sorted(stopped), (0.1, 0.0), strict=False))
+
+    def sunken(trial: Trial) -> Trial:
+        if trial.status == "trained":
+            return replace(trial, accuracy=0.7 + 0.2 * (trial.accuracy or 0.0))
+        seen = low.get(trial.number, 0.7)
+        return replace(trial, curve=tuple(replace(one, accuracy=seen) for one in trial.curve))
+
+    return with_trials(mixed, [sunken(trial) for trial in mixed.trials])
+
+
+def test_a_network_stopped_far_below_does_not_flatten_the_front(sunk: Study) -> None:
+    found = clipped(sunk, Axes.of(sunk.record.goals))
+    assert found is not None
+    assert found.below == 2
+    trained = [trial.accuracy for trial in sunk.trials if trial.status == "trained"]
+    low, high = min(trained), max(trained)
+    assert 0 <= found.ends[0] == pytest.approx(low - (high - low))
+    for window in (None, Window()):
+        axis = front_figure(sunk, window=window).layout.yaxis
+        assert axis.autorangeoptions.clipmin == found.ends[0]
+        assert axis.range is None, "it grows with what comes in"
+    said = front_caption(sunk)
+    assert "2 of them lie below what is shown" in said
+
+
+@pytest.mark.parametrize(
+    "axes", [Axes("latency_ms", "params"), Axes("latency_ms", "accuracy", log_y=True)]
+)
+def test_only_a_linear_axis_of_accuracies_is_clipped(sunk: Study, axes: Axes) -> None:
+    assert front_figure(sunk, axes).layout.yaxis.autorangeoptions.clipmin is None
+    assert "below what is shown" not in front_caption(sunk, axes)
+
+
+def test_stopped_networks_near_the_others_are_all_shown(mixed: Study) -> None:
+    own = Axes.of(mixed.record.goals)
+    assert front_figure(mixed).layout.yaxis.autorangeoptions.clipmin is None
+    assert "below what is shown" not in front_caption(mixed, own)
+    assert clipped(with_trials(mixed, groups(mixed)["stopped"]), own) is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "form"),
+    [("latency_ms", ":.4~g}"), ("training_seconds", ":.4~g}"), ("params", ":.4~s}")],
+)
+def test_times_are_told_without_a_prefix(timed: Study, quantity: str, form: str) -> None:
+    texts = [trace.hovertemplate for trace in front_figure(timed, Axes(quantity, "macs")).data]
+    (line,) = {line for text in texts if text for line in text.split("<br>") if "%{x" in line}
+    assert line.removesuffix("<extra></extra>").endswith(form)

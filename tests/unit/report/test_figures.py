@@ -10,6 +10,7 @@ import pytest
 from unit.report.fakes import with_trials
 
 from mbnas.report import (
+    captions,
     choices_figure,
     curves_figure,
     front_figure,
@@ -18,9 +19,11 @@ from mbnas.report import (
     parallel_figure,
     time_figure,
 )
+from mbnas.report.facts import summary
 from mbnas.report.figures.choices import shares
 from mbnas.report.groups import brief, evaluated, groups
 from mbnas.report.style import DARK, MARKS
+from mbnas.report.tables import front_table
 from mbnas.search import Study, knee
 
 FIGURES = (
@@ -75,7 +78,7 @@ def test_points_stand_where_the_trials_are(mixed: Study) -> None:
             if trace.yaxis == "y":
                 last = trial.curve[-1].accuracy
                 assert trace.y[at] == last
-            assert trace.hovertext[at] == brief(trial, trace.meta)
+            assert trace.hovertext[at] == brief(trial, trace.meta, mixed.record.goals)
 
 
 def test_the_fronts_line_climbs(mixed: Study) -> None:
@@ -90,6 +93,44 @@ def test_the_knee_is_ringed(mixed: Study) -> None:
     (ring,) = (trace for trace in front_figure(mixed).data if trace.name == "knee")
     best = knee(mixed.front, mixed.record.goals)
     assert (ring.x[0], ring.y[0]) == (best.latency_ms, best.accuracy)
+
+
+def test_a_front_of_two_has_no_knee(mixed: Study) -> None:
+    study = with_trials(mixed, mixed.front[:2])
+    assert len(study.front) == 2
+    assert "knee" not in [trace.name for trace in front_figure(study).data]
+    assert "knee" not in [fact.term for fact in summary(study)]
+    assert "knee</span>" not in front_table(study)
+    assert "it has no knee" in captions.front_caption(study)
+    assert "The ring marks the knee" in captions.front_caption(mixed)
+    assert "knee" in [fact.term for fact in summary(mixed)]
+    assert front_table(mixed).count("knee</span>") == 1
+
+
+def test_the_front_is_said_to_be_what_nothing_dominates(mixed: Study) -> None:
+    assert "no other matches in one and beats in the other" in captions.front_caption(mixed)
+    (fact,) = (fact for fact in summary(mixed) if fact.term == "on the front")
+    assert fact.lines[-1] == "none is as good in one and better in the other"
+
+
+def test_the_evaluated_are_told_by_what_became_of_them(mixed: Study, bare: Study) -> None:
+    figure, note = summary(mixed)[0].lines
+    *parts, repeats = note.split(", ")
+    counts = {name: int(number) for number, _, name in (part.partition(" ") for part in parts)}
+    assert sum(counts.values()) == int(figure) == len(evaluated(mixed))
+    untimed = [one for one in mixed.trials if one.status == "untrained" and one.latency is None]
+    assert counts["left untrained"] == len(untimed) > 0
+    assert {"trained", "stopped", "only timed", "failed"} < counts.keys()
+    assert repeats.endswith("reused")
+    alone = with_trials(mixed, mixed.front[:1])
+    assert summary(alone)[0].lines == ("1", "1 trained")
+    assert summary(bare)[0].lines == ("0", "none yet")
+
+
+def test_shares_of_the_search_are_said_to_hold_what_a_limit_refused(mixed: Study) -> None:
+    refused = "those that a limit refused too"
+    assert refused in captions.choices_caption(mixed)
+    assert refused not in captions.choices_caption(with_trials(mixed, mixed.front))
 
 
 def test_the_limit_on_the_cost_is_drawn(mixed: Study) -> None:

@@ -6,26 +6,36 @@ import pytest
 from unit.report.fakes import HOSTILE, every_status, with_trials
 
 from mbnas.report.groups import brief, evaluated, front_and_below, groups, spread, value_of
-from mbnas.search import Study
+from mbnas.report.words import size
+from mbnas.search import Goals, Study
 
 
 def test_briefs_are_brief_and_escaped(mixed: Study) -> None:
     lengths = []
     for group, trials in groups(mixed).items():
         for trial in trials:
-            text = brief(trial, group)
+            text = brief(trial, group, mixed.record.goals)
             lengths.append(len(text.encode()))
             assert text.startswith(f"<b>trial {trial.number}</b> ")
             assert HOSTILE not in text
             assert f"{trial.costs.params:,} parameters" in text
-            assert (trial.latency is None) == (" ms (" not in text)
+            assert (trial.latency is None) == ("ms (" not in text)
     assert sum(lengths) / len(lengths) <= 120
     assert max(lengths) <= 170
 
 
+def test_what_was_searched_for_comes_first(mixed: Study) -> None:
+    trial = mixed.front[0]
+    lines = brief(trial, "front", Goals("macs", (), "balanced_accuracy")).split("<br>")
+    assert lines[1] == f"balanced accuracy {trial.balanced_accuracy:.2%}"
+    assert lines[2].endswith("MACs")
+    lines = brief(trial, "front", Goals("size_bytes", ())).split("<br>")
+    assert lines[1:3] == [f"accuracy {trial.accuracy:.2%}", f"size {size(trial.costs.size_bytes)}"]
+
+
 def test_a_reason_is_cut_to_one_line(mixed: Study) -> None:
     trial = replace(groups(mixed)["failed"][0], reason="first line\n" + "and more " * 20)
-    last = brief(trial, "failed").split("<br>")[-1]
+    last = brief(trial, "failed", mixed.record.goals).split("<br>")[-1]
     assert last.startswith("<i>first line and more")
     assert last.endswith("...</i>")
     assert len(last) < 50

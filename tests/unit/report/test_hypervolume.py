@@ -67,7 +67,7 @@ def test_only_steps_and_ends_are_drawn(mixed: Study) -> None:
     assert list(trace.x) == sorted({*grew, *ends})
     assert list(trace.y) == [areas[number] for number in trace.x]
     assert [n for n, size in zip(trace.x, trace.marker.size, strict=True) if size] == grew
-    assert "improved the front" in hypervolume_caption(mixed)
+    assert "enlarged it" in hypervolume_caption(mixed)
 
 
 def test_over_hours_of_training(mixed: Study) -> None:
@@ -84,3 +84,23 @@ def test_fifty_thousand_trials_take_no_time(mixed: Study) -> None:
     rng = random.Random(5)
     some = [fake_trial(mixed.space, number, rng) for number in range(0, 600, 6)]
     assert len(hypervolumes(with_trials(mixed, some * 500))) == 50_000
+
+
+@pytest.mark.parametrize(("out", "said"), [(1, "1 of the front's {} networks lies"), (2, "2 of")])
+def test_members_beyond_the_reference_are_counted(mixed: Study, out: int, said: str) -> None:
+    assert "beyond" not in hypervolume_caption(mixed)
+    costs = [trial.latency_ms or 0.0 for trial in mixed.front]
+    record = mixed.record.model_copy(update={"reference_cost": costs[-out]})
+    study = Study(mixed.folder, record, mixed.space, mixed.trials)
+    caption = hypervolume_caption(study)
+    assert said.format(len(costs)) in caption
+    assert "beyond it" in caption
+    assert not hypervolume_figure(study).layout.annotations
+
+
+def test_an_area_of_nothing_is_said(mixed: Study) -> None:
+    record = mixed.record.model_copy(update={"reference_accuracy": 1.0})
+    study = Study(mixed.folder, record, mixed.space, mixed.trials)
+    (said,) = hypervolume_figure(study).layout.annotations
+    assert "the area is 0" in said.text
+    assert f"{len(mixed.front)} of the front's" in hypervolume_caption(study)

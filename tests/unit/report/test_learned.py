@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from mbnas.report import (
     time_figure,
 )
 from mbnas.report.figures.curves import MOST
-from mbnas.report.figures.importance import importances
+from mbnas.report.figures.importance import chance, importances
 from mbnas.report.figures.parallel import SAMPLE
 from mbnas.report.groups import groups
 from mbnas.search import Study, Trial
@@ -58,6 +59,38 @@ def test_importance_has_two_bars_a_choice(mixed: Study) -> None:
     assert "fANOVA" in captions.importance_caption(mixed)
 
 
+def test_chance_reaches_what_noise_explains_and_not_what_a_choice_does(mixed: Study) -> None:
+    rng = random.Random(0)
+    trained = [trial for trial in mixed.trials if trial.status == "trained"][:13]
+    first = mixed.space.choices[0]
+    noise = with_trials(mixed, [replace(trial, accuracy=rng.random()) for trial in trained])
+    decided = [
+        replace(trial, accuracy=0.3 + 0.5 * first.labels.index(trial.params[first.name]))
+        for trial in trained
+    ]
+    for study, is_noise in ((noise, True), (with_trials(mixed, decided), False)):
+        found, top = chance(study), max(one.quality for one in importances(study))
+        assert found is not None
+        assert found.networks == 13
+        assert 0.1 < found.share < 0.8, "thirteen networks say little"
+        assert (top < found.share) == is_noise
+        (band,) = importance_figure(study).layout.shapes
+        assert (band.x0, band.x1, band.layer) == (0, found.share, "below")
+        caption = captions.importance_caption(study)
+        assert "among 13 trained networks" in caption
+        assert f"{found.share:.0%} in one case of twenty" in caption
+
+
+def test_chance_reaches_less_far_among_more_networks(mixed: Study) -> None:
+    trained = [trial for trial in mixed.trials if trial.status == "trained"]
+    few, many = chance(with_trials(mixed, trained[:10])), chance(with_trials(mixed, trained))
+    assert few is not None
+    assert many is not None
+    assert many.networks == len(trained) > few.networks == 10
+    assert many.share < few.share
+    assert chance(with_trials(mixed, trained[:9])) is None
+
+
 def test_too_few_trainings_say_so(mixed: Study) -> None:
     trained = [trial for trial in mixed.trials if trial.status == "trained"]
     for trials in (trained[:9], [replace(trial, accuracy=0.5) for trial in trained]):
@@ -96,6 +129,14 @@ def test_parallel_lines_run_through_the_trials_options(mixed: Study, most: int) 
         assert f"trial {number}<" in trace.hovertext[0]
     heights = [trace.y[-2] for trace in members.values()]
     assert heights == sorted(heights), "the cost ascends along the front"
+
+
+def test_what_stands_beside_the_last_two_axes_does_not_collide(mixed: Study) -> None:
+    figure = parallel_figure(mixed)
+    last = len(figure.layout.xaxis.ticktext) - 1
+    sides = {(label.x, label.y): label.xanchor for label in figure.layout.annotations}
+    for height in (0.0, 1.0):
+        assert (sides[last - 1, height], sides[last, height]) == ("right", "left")
 
 
 def test_the_others_are_one_pale_trace(mixed: Study) -> None:

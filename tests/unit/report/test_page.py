@@ -125,6 +125,9 @@ def test_the_page_is_readable_by_machines_and_by_ear(reader: Reader) -> None:
     assert tags.count("table") == tags.count("caption") == 2
     ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
+    # An image has no parts; in a plot there are buttons.
+    plots = [attributes for _, attributes in reader.tags if attributes.get("class") == "plot"]
+    assert {attributes["role"] for attributes in plots} == {"group"}
     for _, attributes in reader.tags:
         for name in ("aria-labelledby", "aria-describedby"):
             assert name not in attributes or attributes[name] in ids
