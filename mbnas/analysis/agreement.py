@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 RESAMPLES = 2000
 ENDS = (0.025, 0.975)
+LEAST_NETWORKS = 8
+"""Of fewer, resamples are so alike that a 95 % interval holds the true τ far less often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Agreement:
 
     Attributes:
         tau: 1 for the same order, 0 for none in common; NaN where there is nothing to order.
-        low: Lower end of the 95 % bootstrap interval over networks.
+        low: Lower end of the 95 % bootstrap interval over networks; NaN where these are too few.
         high: Upper end.
         networks: How many were ordered.
     """
@@ -34,7 +36,7 @@ def agreement(one: Sequence[float], other: Sequence[float]) -> Agreement:
     count = len(one)
     signs = [np.sign(np.subtract.outer(values, values)) for values in (one, other)]
     taus = _taus(signs[0], signs[1], np.ones((1, count)))
-    if count < 3 or np.isnan(taus[0]):
+    if count < LEAST_NETWORKS or np.isnan(taus[0]):
         return Agreement(float(taus[0]) if count else np.nan, np.nan, np.nan, count)
     # A resample is how often each network is drawn: a weight of its pairs.
     rng = np.random.default_rng(0)

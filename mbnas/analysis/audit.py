@@ -18,7 +18,8 @@ from mbnas.network import Architecture, costs
 GOOD_ENOUGH = 0.9
 """Share of the ceiling that a schedule's τ must reach."""
 LEAST_CEILING = 0.2
-"""Below it, two seeds of the same networks hardly agree, and there is no order to foretell."""
+"""Below it, two seeds of the same networks hardly agree, and there is no order to foretell. Nor is
+there where the interval of their agreement reaches down to 0: it may be chance."""
 Kind = Literal["schedule", "rung", "loss", "cost"]
 
 
@@ -34,7 +35,7 @@ class Foretelling:
         epochs: Epochs that it needs; 0 for a cost.
         share: These, as a share of the full schedule.
         overall: Agreement with the final order of all networks.
-        best: Agreement among the best quarter.
+        best: Agreement among the best quarter, often of too few networks for an interval.
         seconds: Mean training time for one network.
     """
 
@@ -96,7 +97,7 @@ class Audit:
     @property
     def has_order(self) -> bool:
         """Whether these networks have an order that a second seed would confirm."""
-        return self.ceiling.tau >= LEAST_CEILING
+        return self.ceiling.tau >= LEAST_CEILING and self.ceiling.low > 0
 
     @property
     def recommended(self) -> Foretelling | None:

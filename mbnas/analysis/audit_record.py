@@ -31,7 +31,8 @@ class AuditPlan:
 
     Attributes:
         networks: How many are drawn from the space.
-        twice: How many of them are trained with a second seed too.
+        twice: How many of them are trained with a second seed too; with fewer than 8, how far two
+            seeds agree cannot be told, and nothing is recommended.
         schedules: Lengths of the short schedules, in epochs; () takes a tenth, a fifth and a third
             of the full one.
         seed: Of what is drawn.

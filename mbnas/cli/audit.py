@@ -45,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--networks", type=int, default=NETWORKS, help=f"drawn from the space (default {NETWORKS})"
     )
     sample.add_argument(
-        "--twice", type=int, default=TWICE, help=f"with a second seed (default {TWICE})"
+        "--twice",
+        type=int,
+        default=TWICE,
+        help=f"with a second seed (default {TWICE}; with fewer nothing is recommended)",
     )
     sample.add_argument(
         "--schedules",

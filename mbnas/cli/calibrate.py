@@ -21,6 +21,7 @@ Times networks of the space part by part and as a whole, fits a predictor, and s
 networks that it has not seen. `mbnas search` then finds it by itself: it says beforehand how much
 of the space meets a latency limit, and leaves out networks that are far above one without timing
 them. What a search reports is always measured. Valid for this machine and ONNX Runtime's version.
+A space of only some dozens of networks is refused: a search measures them all, and foresees none.
 """
 
 

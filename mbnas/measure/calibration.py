@@ -7,6 +7,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +33,8 @@ FITTED_UNTIL = 0.8
 """Shares of the time at which timing units ends and timing whole networks for the fit ends."""
 LEAST = (30, 12, 10)
 """Networks for units, for the fit, and unseen ones, however little time there is."""
+TRIES = 1000
+"""Points drawn in search of one more network before a space is taken to have no other."""
 
 Progress = Callable[[str, int, float], None]
 """Hears what is being timed, how many networks so far, and the share of the time that is spent."""
@@ -67,7 +70,7 @@ class Calibration(BaseModel):
         seconds: Time spent.
         timed_units: Units and their times inside networks.
         fitted: Whole networks that the predictor was fitted to, with `latency_ms`.
-        unseen: Whole networks that show its error.
+        unseen: Whole networks that show its error, none of them among the others.
         settings: Of the fit, so that it need not be found again.
     """
 
@@ -131,7 +134,7 @@ def calibrate(
         progress: Hears what happens.
 
     Raises:
-        MeasureError: no time to spend, or a network cannot be run.
+        MeasureError: no time to spend, too few networks in the space, or one that cannot be run.
     """
     if not 0 < seconds <= MOST_SECONDS:
         raise MeasureError(f"seconds = {seconds:g}: must be above 0, and at most {MOST_SECONDS:,}")
@@ -160,7 +163,7 @@ def calibrate(
 
 
 class _Calibrating:
-    """A calibration under way: networks are drawn, each once, and timed."""
+    """A calibration under way: networks are drawn, each once over all phases, and timed."""
 
     def __init__(
         self,
@@ -182,15 +185,25 @@ class _Calibrating:
         self._rng = random.Random(seed)
         self._progress = progress
         self._drawn: set[str] = set()
+        # Before any is timed: of a small space, the first phase would leave none to the last.
+        self._dealt = list(islice(iter(self._fresh, None), sum(LEAST)))
+        if len(self._dealt) < sum(LEAST):
+            raise MeasureError(
+                f"{space.name}: has fewer than {sum(LEAST)} networks; a space this small needs no"
+                " predictor: a search measures its networks"
+            )
 
     def phase(
         self, name: str, until: float, least: int, work: Callable[[Architecture], None]
     ) -> None:
-        """Works on network after network until a share of the time is spent."""
+        """Works on network after network until a share of the time is spent, or all are."""
         done = 0
         while (spent := (time.perf_counter() - self.start) / self._seconds) < until or done < least:
+            architecture = self._dealt.pop() if done < least else self._fresh()
+            if architecture is None:
+                break
             self._progress(name, done, min(1.0, spent))
-            work(self._draw())
+            work(architecture)
             done += 1
 
     def time_units(self, architecture: Architecture) -> None:
@@ -209,14 +222,14 @@ class _Calibrating:
             latency = min(latency, *again, key=lambda one: one.high_ms / one.low_ms)
         into.append((architecture, latency.latency_ms))
 
-    def _draw(self) -> Architecture:
-        """A network not drawn before, or any where the space has no other."""
-        for _ in range(20):
+    def _fresh(self) -> Architecture | None:
+        """A network not drawn before; None where the space seems to have no other."""
+        for _ in range(TRIES):
             architecture = self._space.architecture(self._space.sample(self._rng))
             if architecture.id not in self._drawn:
-                break
-        self._drawn.add(architecture.id)
-        return architecture
+                self._drawn.add(architecture.id)
+                return architecture
+        return None
 
 
 def load_calibration(path: str | Path) -> Calibration:

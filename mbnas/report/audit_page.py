@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas
 
-from mbnas.analysis.agreement import Agreement
+from mbnas.analysis.agreement import LEAST_NETWORKS, Agreement
 from mbnas.analysis.audit import GOOD_ENOUGH, Audit, Foretelling
 from mbnas.errors import StudyError
 from mbnas.files import write_atomically
@@ -42,24 +42,36 @@ def write_audit_report(audit: Audit, folder: str | Path, name: str) -> Path:
 
 
 def audit_dataframe(audit: Audit) -> pandas.DataFrame:
-    """One row for everything that was held against the final order."""
-    return pandas.DataFrame(
-        [
-            {
-                "kind": one.kind,
-                "name": one.name,
-                "epochs": one.epochs,
-                "share": one.share,
-                "tau": one.overall.tau,
-                "tau_low": one.overall.low,
-                "tau_high": one.overall.high,
-                "tau_best_quarter": one.best.tau,
-                "seconds": one.seconds,
-                "recommended": one is audit.recommended,
-            }
-            for one in audit.foretellings
-        ]
-    )
+    """One row for everything that was held against the final order, and one for two seeds."""
+    rows: list[dict[str, object]] = [
+        {
+            "kind": one.kind,
+            "name": one.name,
+            "epochs": one.epochs,
+            "share": one.share,
+            **_figures(one.overall),
+            "tau_best_quarter": one.best.tau,
+            "networks_best_quarter": one.best.networks,
+            "seconds": one.seconds,
+            "recommended": one is audit.recommended,
+        }
+        for one in audit.foretellings
+    ]
+    two_seeds = {"kind": "ceiling", "name": "two seeds", "epochs": audit.epochs, "share": 1.0}
+    return pandas.DataFrame([*rows, {**two_seeds, **_figures(audit.ceiling), "recommended": False}])
+
+
+def _best_count(audit: Audit) -> int:
+    return audit.foretellings[0].best.networks if audit.foretellings else 0
+
+
+def _figures(found: Agreement) -> dict[str, float]:
+    return {
+        "networks": found.networks,
+        "tau": found.tau,
+        "tau_low": found.low,
+        "tau_high": found.high,
+    }
 
 
 def verdict(audit: Audit) -> str:
@@ -67,14 +79,8 @@ def verdict(audit: Audit) -> str:
     best = audit.recommended
     if not audit.networks:
         return "Every network failed in one of its trainings; the files under trainings/ say why."
-    if math.isnan(audit.ceiling.tau):
-        return _without_order(audit)
     if not audit.has_order:
-        return (
-            f"Two seeds of the same networks agree by no more than τ {_interval(audit.ceiling)}:"
-            " these networks are too alike, or the validation part is too small, to have an order"
-            " that could be foretold. Widen the space or the validation part, or train longer."
-        )
+        return _without_order(audit)
     if best is None:
         return (
             "Nothing shorter than the full training orders these networks well enough; train them"
@@ -101,15 +107,28 @@ def verdict(audit: Audit) -> str:
 
 
 def _without_order(audit: Audit) -> str:
-    """Why there is no telling how far two seeds agree."""
-    if audit.ceiling.networks < 2:
+    """Why nothing can be recommended."""
+    ceiling = audit.ceiling
+    if ceiling.networks < 2:
         return (
             "Fewer than two networks came to the end of both full trainings: how far two seeds"
             " agree cannot be told. The files under trainings/ say why the others failed."
         )
+    if math.isnan(ceiling.tau):
+        return (
+            "By one seed at least, all networks that were trained twice ended alike: there is no"
+            " order to foretell. Widen the space or the validation part, or train longer."
+        )
+    if ceiling.networks < LEAST_NETWORKS:
+        return (
+            f"{ceiling.networks} networks came to the end of both full trainings, too few to tell"
+            f" how far two seeds agree. Train at least {LEAST_NETWORKS} with a second seed."
+        )
     return (
-        "By one seed at least, all networks that were trained twice ended alike: there is no order"
-        " to foretell. Widen the space or the validation part, or train longer."
+        f"Two seeds of the same networks agree by τ {_interval(ceiling)}, which is little or may be"
+        " chance: these networks are too alike, the validation part is too small, or too few were"
+        " trained twice, to show an order that could be foretold. Widen the space or the"
+        " validation part, train longer, or train more of them with a second seed."
     )
 
 
@@ -156,6 +175,7 @@ def _agreement(audit: Audit) -> str:
         f" expected of another seed; dashed: {GOOD_ENOUGH} of it. Accuracy in the middle of a run"
         " shares that run’s luck with its end, so it may come out above the band. A short schedule"
         " starts from the full one’s seed, with the same weights, and may share some of it too."
+        f" Of fewer than {LEAST_NETWORKS} networks no interval is said, for none would hold."
     )
     return plot("agreement", agreement_figure(audit), caption)
 
@@ -176,7 +196,7 @@ def _table(audit: Audit) -> str:
         Column("cost"),
         Column("τ"),
         Column("95% interval"),
-        Column("τ, best quarter"),
+        Column(f"τ, best {_best_count(audit)}"),
         Column("seconds a network"),
     )
     return table(

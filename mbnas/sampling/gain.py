@@ -63,6 +63,8 @@ def _gain_of_two(samples: Array, front: Array, reference: Array) -> Array:
 
 def _gain_by_directions(samples: Array, front: Array, reference: Array) -> Array:
     count = samples.shape[2]
+    unit = _units(front, reference)
+    samples, front, reference = samples / unit, front / unit, reference / unit
     rng = np.random.default_rng(0)  # the same directions each time, or gains do not compare
     directions = np.abs(rng.standard_normal((DIRECTIONS, count)))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -71,7 +73,17 @@ def _gain_by_directions(samples: Array, front: Array, reference: Array) -> Array
         reach = np.maximum(np.min((reference - samples) / direction, axis=2), 0.0) ** count
         there = np.min((reference - front) / direction, axis=1) ** count if len(front) else [0.0]
         gains += np.maximum(reach - np.max(there), 0.0)
-    return gains / DIRECTIONS
+    return gains / DIRECTIONS * np.prod(unit)
+
+
+def _units(front: Array, reference: Array) -> Array:
+    """Of each objective, what to measure it in, for directions to reach all of them alike.
+
+    Not by the samples: gains of one batch of points are held against those of the next.
+    """
+    if len(front):
+        return np.asarray(reference - front.min(axis=0))  # above 0: the front is within
+    return np.where(reference == 0, 1.0, np.abs(reference))
 
 
 def normal_samples(rng: np.random.Generator, count: int, quantities: int) -> Array:

@@ -49,6 +49,7 @@ def agreement_figure(audit: Audit) -> go.Figure:
             layer="below",
         )
         figure.add_hline(y=ceiling.tau, line={"color": MUTED, "width": 1})
+    if audit.has_order:
         figure.add_hline(
             y=audit.wanted_tau,
             line={"color": MUTED, "width": 1, "dash": "dash"},

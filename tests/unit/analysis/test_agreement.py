@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-from mbnas.analysis.agreement import agreement, best_quarter
+from mbnas.analysis.agreement import LEAST_NETWORKS, agreement, best_quarter
 
 VALUES = st.lists(st.integers(0, 8), min_size=3, max_size=12)
 
@@ -47,6 +47,15 @@ def test_nothing_to_order_is_said_so() -> None:
     assert math.isnan(agreement([], []).tau)
     assert math.isnan(agreement([1, 1, 1], [1, 2, 3]).tau)
     assert math.isnan(agreement([1, 2], [1, 2]).low)
+
+
+def test_few_networks_have_an_order_but_no_interval() -> None:
+    few = agreement(range(LEAST_NETWORKS - 1), range(LEAST_NETWORKS - 1))
+    assert few.tau == pytest.approx(1)
+    assert math.isnan(few.low)
+    assert math.isnan(few.high)
+    enough = agreement(range(LEAST_NETWORKS), range(LEAST_NETWORKS))
+    assert enough.low == pytest.approx(1)
 
 
 def test_the_best_quarter_is_the_best_and_four_at_least() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from io import StringIO
@@ -12,13 +13,14 @@ from helpers import some_architectures, tiny_space
 from integration.studies import digits
 from rich.console import Console
 
-from mbnas.analysis.audit import Audit, Sampled, audited
+from mbnas.analysis.audit import LEAST_CEILING, Audit, Sampled, audited
 from mbnas.analysis.audit_record import AuditPlan, AuditRecord, held
 from mbnas.analysis.trainings import Done
 from mbnas.cli.audit import _show
 from mbnas.errors import StudyError
 from mbnas.network import Architecture
 from mbnas.report.audit_page import audit_dataframe, audit_page, verdict
+from mbnas.report.figures.audit import agreement_figure
 from mbnas.training.recipe import Recipe
 from mbnas.training.trainer import Epoch
 
@@ -95,6 +97,35 @@ def test_without_an_order_nothing_is_recommended() -> None:
     assert "audit" in audit_page(audit, "tiny")
 
 
+def test_an_agreement_of_seeds_that_may_be_chance_recommends_nothing() -> None:
+    audit = audited(made_up(0.0, noise_of_seeds=0.1), EPOCHS, "accuracy")
+    assert audit.ceiling.tau >= LEAST_CEILING
+    assert audit.ceiling.low <= 0
+    assert audit.recommended is None
+    assert "may be chance" in verdict(audit)
+    assert "good enough" not in agreement_figure(audit).to_json()
+
+
+def test_too_few_trained_twice_recommend_nothing() -> None:
+    networks = made_up(0.0)
+    once = [replace(one, again=None) for one in networks[7:]]
+    audit = audited([*networks[:7], *once], EPOCHS, "accuracy")
+    assert audit.ceiling.tau == pytest.approx(1)
+    assert audit.recommended is None
+    assert "7 networks came to the end of both full trainings, too few" in verdict(audit)
+    assert "Train at least 8 with a second seed" in verdict(audit)
+    assert ">nan" not in audit_page(audit, "tiny").replace(" ", ">")
+
+
+def test_a_best_quarter_of_few_networks_has_no_interval_and_says_how_many_it_is_of() -> None:
+    few, enough = (audited(made_up(0.0, count=count), EPOCHS, "accuracy") for count in (24, 32))
+    assert all(math.isnan(one.best.low) and one.best.networks == 6 for one in few.foretellings)
+    assert "τ, best 6" in audit_page(few, "tiny")
+    assert enough.recommended is not None
+    assert enough.recommended.best.low == pytest.approx(1)
+    assert enough.recommended.best.networks == 8
+
+
 def test_where_all_ended_alike_it_is_said() -> None:
     alike = [
         replace(
@@ -139,11 +170,15 @@ def test_failed_networks_are_left_out() -> None:
 def test_the_table_holds_everything_and_marks_the_choice() -> None:
     audit = audited(made_up(0.0), EPOCHS, "balanced_accuracy")
     table = audit_dataframe(audit)
-    assert len(table) == len(audit.foretellings)
+    assert len(table) == len(audit.foretellings) + 1
     assert list(table[table["recommended"]]["name"]) == ["schedule of 2"]
+    two_seeds = table.iloc[-1]
+    assert (two_seeds["kind"], two_seeds["networks"]) == ("ceiling", 16)
+    assert two_seeds["tau"] == two_seeds["tau_low"] == two_seeds["tau_high"] == pytest.approx(1)
     page = audit_page(audit, "tiny <b>")
     assert "balanced validation accuracy" in page
     assert "tiny &lt;b&gt;" in page
+    assert all(one.architecture.id in page for one in audit.networks)
     assert "A short schedule starts from the full one’s seed" in page
 
 

@@ -136,6 +136,29 @@ def test_a_calibration_needs_time(seconds: float) -> None:
         calibrate(tiny_space(), seconds=seconds)
 
 
+def test_a_space_too_small_for_unseen_networks_needs_no_predictor() -> None:
+    space = tiny_space(resolution=8, stages=[{"width": [4, 8], "stride": 2}])
+    assert space.size == 8
+    with pytest.raises(MeasureError, match=r"tiny: has fewer than 52 networks; .* no predictor"):
+        calibrate(space, seconds=1.0, meter=OrtLatencyMeter(seconds=0.02))
+
+
+def test_where_networks_run_out_the_unseen_ones_are_still_unseen() -> None:
+    stage = {"width": [4, 8, 12], "stride": 2, "depth": [1, 2]}
+    space = tiny_space(resolution=[8, 12, 16], stages=[stage])
+    timed: list[int] = []
+    made = calibrate(
+        space,
+        seconds=4.0,
+        meter=OrtLatencyMeter(seconds=0.02),
+        progress=lambda _, networks, __: timed.append(networks),
+    )
+    whole = [architecture.id for architecture, _ in (*made.fitted, *made.unseen)]
+    assert len(made.unseen) >= 10
+    assert len(set(whole)) == len(whole)
+    assert len(timed) - 1 <= space.size  # the fit is said too
+
+
 def test_a_calibration_is_kept_and_predicts_the_same(
     calibration: Calibration, tmp_path: Path
 ) -> None:

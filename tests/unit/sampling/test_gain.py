@@ -106,6 +106,18 @@ def test_more_is_gained_while_there_is_no_front() -> None:
     assert np.all(without > 0)
 
 
+@pytest.mark.parametrize("objective", range(3))
+@pytest.mark.parametrize("members", [0, None])
+def test_the_units_of_three_objectives_do_not_matter(objective: int, members: int | None) -> None:
+    front, some = some_of_three(0)
+    front, unit, reference = front[:members], np.ones(3), np.ones(3)
+    unit[objective] = 1e6
+    gains = mean_gain(some[None], front, reference)
+    scaled = mean_gain(some[None] * unit, front * unit, reference * unit)
+    np.testing.assert_allclose(scaled / 1e6, gains, rtol=1e-9, atol=1e-12)
+    assert gains.any()
+
+
 @given(losses_of_three)
 def test_the_front_is_what_no_other_dominates_each_once(rows: list[tuple[int, int, int]]) -> None:
     some = np.array(rows, dtype=float).reshape(-1, 3)
