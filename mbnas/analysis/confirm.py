@@ -87,6 +87,11 @@ def confirm(
         raise StudyError(f"{study.folder.path}: its images have no test part")
     images = study_data(study, data)
     recipe = recipe or record.recipe.with_epochs(FULL * record.recipe.epochs)
+    if recipe.epochs < record.recipe.epochs:
+        raise StudyError(
+            f"{study.folder.path}: confirming with {recipe.epochs} epochs would say less than the"
+            f" search, which trained for {record.recipe.epochs}; train for as many at least"
+        )
     meter = meter or OrtLatencyMeter(record.threads)
     contest = contest_of_study(
         study,

@@ -56,12 +56,21 @@ class ContestRecord(BaseModel):
         The digest says which images there are, of whatever class.
         """
         names = {"host": "machine or ONNX Runtime", "digest": "choice of images"}
-        return [
-            names.get(name, name)
-            for name in ContestRecord.model_fields
-            if name not in ("contenders", "validation_members")
-            and getattr(self, name) != getattr(other, name)
-        ]
+        own, others = self.model_dump(), other.model_dump()
+        found = []
+        for name in own.keys() - {"contenders", "validation_members"}:
+            there, now = own[name], others[name]
+            if there == now:
+                continue
+            match name:
+                case "recipe":
+                    fields = (one for one in there if there[one] != now[one])
+                    found += [f"{one}: {there[one]} there, {now[one]} now" for one in fields]
+                case "seeds":
+                    found.append(f"seeds: {len(there)} there, {len(now)} now")
+                case _:
+                    found.append(f"another {names.get(name, name)}")
+        return sorted(found)
 
     def joined_by(self, contenders: Sequence[Contender]) -> ContestRecord:
         """The same with further contenders; of those that are in it, names may change.
@@ -104,8 +113,8 @@ def held(folder: Path, record: ContestRecord, contenders: Sequence[Contender]) -
             differences = there.differences(record)
             if differences:
                 raise StudyError(
-                    f"{folder}: was begun with another {', another '.join(differences)}; repeat"
-                    " its own settings to go on, or move that folder away to begin anew"
+                    f"{folder}: was begun otherwise ({'; '.join(differences)}); repeat its own"
+                    " settings to go on, or move that folder away to begin anew"
                 )
             record = record.joined_by([one.contender() for one in there.contenders])
         write_file(file, record.joined_by(contenders))

@@ -77,7 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
             found = mbnas.baselines(study, arguments.networks or USUAL, observer=watch, **settings)
         if arguments.random:
             print("a random search with as many epochs")
-            with progress(study.record.recipe.epochs) as observer:
+            record = study.record
+            with progress(record.recipe.epochs, record.goals.quality) as observer:
                 found = mbnas.baselines(
                     study, (), random=True, search_observer=observer, **settings
                 )

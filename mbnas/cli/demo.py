@@ -33,7 +33,10 @@ def run(arguments: argparse.Namespace) -> int:
     space = mbnas.load_space("digits_tiny")
     print(f"searching {space.size:,} small networks on handwritten digits, in {study_folder}")
     search = mbnas.Search(space, mbnas.load_data("digits"), study=study_folder)
-    with goes_on_with(study_folder), progress(search.recipe.epochs) as observer:
+    with (
+        goes_on_with(study_folder),
+        progress(search.recipe.epochs, search.goals.quality) as observer,
+    ):
         study = search.run(arguments.trials, observer=observer)
     front_table(study)
     report = mbnas.write_report(study)

@@ -34,18 +34,22 @@ _STOPPED = (
 _INTERRUPTED = "interrupted: what is trained ends its epoch; Ctrl-C again ends at once"
 
 
+_MADE = "a new study: a precision is tried, and some networks are measured"
+
+
 @contextlib.contextmanager
-def progress(epochs: int) -> Iterator[Observer]:
+def progress(epochs: int, quality: str = "accuracy") -> Iterator[Observer]:
     """An observer that shows how a search goes, while the context lasts.
 
     Args:
         epochs: Epochs that each network is trained for.
+        quality: The accuracy that is searched for.
     """
     console = Console()
     if not console.is_terminal:
-        yield _Lines(console)
+        yield _Lines(console, quality)
         return
-    display = _Display(console, epochs)
+    display = _Display(console, epochs, quality)
     with Live(display.view(), console=console, refresh_per_second=4) as live:
         display.live = live
         yield display
@@ -54,8 +58,9 @@ def progress(epochs: int) -> Iterator[Observer]:
 class _Lines(SaysItWaits, Observer):
     """One line a trial."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, quality: str) -> None:
         self.console = console
+        self._quality = quality
 
     def limits_to_check(self, limits: Sequence[Limit]) -> None:
         self.console.print(checking_said(limits), highlight=False)
@@ -68,6 +73,9 @@ class _Lines(SaysItWaits, Observer):
     def limit_checked(self, found: Feasibility) -> None:
         self.console.print(limit_said(found), highlight=False, soft_wrap=True)
 
+    def study_is_made(self) -> None:
+        self._said(_MADE)
+
     def study_recovered(self, trials: int) -> None:
         if trials:
             self.console.print(_recovered(trials), highlight=False, soft_wrap=True)
@@ -79,7 +87,7 @@ class _Lines(SaysItWaits, Observer):
     def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
         left = "" if snapshot.seconds_left is None else f"  {duration(snapshot.seconds_left)} left"
         text = (
-            f"{_count(snapshot)}  {_outcome(trial)}  front {len(snapshot.front)}"
+            f"{_count(snapshot)}  {_outcome(trial, self._quality)}  front {len(snapshot.front)}"
             f"  hypervolume {snapshot.hypervolume:.4f}{left}"
         )
         self.console.print(text, highlight=False, soft_wrap=True, markup=False)
@@ -88,19 +96,25 @@ class _Lines(SaysItWaits, Observer):
     def space_used_up(self, repeats: int) -> None:
         self.console.print(_used_up(repeats), highlight=False)
 
+    def time_is_up(self, trials: int) -> None:
+        self._said(_time_is_up(trials))
+
+    def trials_wait(self, trials: int) -> None:
+        self._said(_trials_wait(trials))
+
     def search_paused(self) -> None:
-        self._steered(_PAUSED)
+        self._said(_PAUSED)
 
     def search_resumed(self) -> None:
-        self._steered(_RESUMED)
+        self._said(_RESUMED)
 
     def search_stopped(self) -> None:
-        self._steered(_STOPPED)
+        self._said(_STOPPED)
 
     def search_interrupted(self) -> None:
-        self._steered(_INTERRUPTED)
+        self._said(_INTERRUPTED)
 
-    def _steered(self, said: str) -> None:
+    def _said(self, said: str) -> None:
         self.console.print(said, highlight=False, soft_wrap=True)
         self.console.file.flush()
 
@@ -108,8 +122,9 @@ class _Lines(SaysItWaits, Observer):
 class _Display(Observer):
     """Bars for the search and every running trial, the last outcome, and the front."""
 
-    def __init__(self, console: Console, epochs: int) -> None:
+    def __init__(self, console: Console, epochs: int, quality: str) -> None:
         self.console = console
+        self._quality = quality
         self.live: Live | None = None
         self._bars = Progress(
             TextColumn("{task.description}"),
@@ -139,6 +154,9 @@ class _Display(Observer):
     def limit_checked(self, found: Feasibility) -> None:
         self.console.print(limit_said(found), highlight=False)
 
+    def study_is_made(self) -> None:
+        self.console.print(_MADE, highlight=False)
+
     def study_recovered(self, trials: int) -> None:
         if trials:
             self.console.print(_recovered(trials), highlight=False)
@@ -153,17 +171,24 @@ class _Display(Observer):
         self._running[number] = self._bars.add_task("epochs", total=self._epochs, note=note)
 
     def epoch_ended(self, number: int, epoch: Epoch) -> None:
-        note = f"trial {number}: accuracy {epoch.accuracy:.4f}, loss {epoch.loss:.3f}"
+        value = getattr(epoch, self._quality)
+        note = f"trial {number}: {_noun(self._quality)} {value:.4f}, loss {epoch.loss:.3f}"
         self._bars.update(self._running[number], completed=epoch.epoch, note=note)
 
     def trial_ended(self, trial: Trial, snapshot: Snapshot) -> None:
-        self._last = _outcome(trial)
+        self._last = _outcome(trial, self._quality)
         if trial.number in self._running:  # one that was known already never ran
             self._bars.remove_task(self._running.pop(trial.number))
         self._show(snapshot)
 
     def space_used_up(self, repeats: int) -> None:
         self.console.print(_used_up(repeats), highlight=False)
+
+    def time_is_up(self, trials: int) -> None:
+        self._steered(_time_is_up(trials), note="time is up")
+
+    def trials_wait(self, trials: int) -> None:
+        self.console.print(_trials_wait(trials), highlight=False)
 
     def search_paused(self) -> None:
         self._steered(_PAUSED, note="paused")
@@ -187,7 +212,7 @@ class _Display(Observer):
         if self._last:
             parts.append(Text(f"last: {self._last}"))
         if self._snapshot is not None and self._snapshot.front:
-            parts.append(_front(self._snapshot))
+            parts.append(_front(self._snapshot, self._quality))
         return Group(*parts)
 
     def _show(self, snapshot: Snapshot) -> None:
@@ -199,14 +224,16 @@ class _Display(Observer):
             self.live.update(self.view())
 
 
-def _front(snapshot: Snapshot) -> Table:
+def _front(snapshot: Snapshot, quality: str) -> Table:
     title = f"front {len(snapshot.front)}, hypervolume {snapshot.hypervolume:.4f}"
-    table = Table("trial", "accuracy", "latency ms", "params", title=title, title_justify="left")
+    names = ("trial", _noun(quality), "latency ms", "params")
+    table = Table(*names, title=title, title_justify="left")
     members = snapshot.front
     step = max(1, -(-len(members) // SHOWN))
     for trial in members[::-1][::step][::-1]:
         latency = "–" if trial.latency_ms is None else f"{trial.latency_ms:.3f}"
-        accuracy = "–" if trial.accuracy is None else f"{trial.accuracy:.4f}"
+        value = trial.value(quality)
+        accuracy = "–" if value is None else f"{value:.4f}"
         table.add_row(str(trial.number), accuracy, latency, f"{trial.costs.params:,}")
     return table
 
@@ -225,23 +252,43 @@ def _recovered(trials: int) -> str:
 
 
 def _found(found: Found) -> str:
-    again = f", {found.broken_off} broken off (taken up again now)" if found.broken_off else ""
+    again = f", {found.broken_off} begun before (taken up again now)" if found.broken_off else ""
     first = f"{found.enqueued} networks in line come first" if found.enqueued else "going on"
     if not found.finished and not again:
         return first
     return f"found {found.finished} evaluated trials{again}; {first}"
 
 
+def _time_is_up(trials: int) -> str:
+    return (
+        f"time is up: nothing new begins, {trials} in evaluation go on to their end or next rung"
+        if trials > 1
+        else "time is up: nothing new begins, one in evaluation goes on to its end or next rung"
+    )
+
+
+def _trials_wait(trials: int) -> str:
+    return (
+        f"evaluated beside these: {trials}, told in their turn when the same command goes on; the"
+        " front has them already"
+    )
+
+
+def _noun(quality: str) -> str:
+    return quality.replace("_", " ")
+
+
 def _count(snapshot: Snapshot) -> str:
     return f"{snapshot.evaluated}" + (f"/{snapshot.wanted}" if snapshot.wanted else "")
 
 
-def _outcome(trial: Trial) -> str:
+def _outcome(trial: Trial, quality: str) -> str:
     latency = "" if trial.latency_ms is None else f" {trial.latency_ms:.3f} ms"
     if trial.status == "reused":
         return f"trial {trial.number}: same network as trial {trial.reused_from}, reused"
     start = f" ({trial.start})" if trial.start else ""
     if trial.status == "trained":
         known = f", known from {trial.known_from}" if trial.known_from else ""
-        return f"trial {trial.number}{start}: accuracy {trial.accuracy:.4f}{latency}{known}"
+        figure = f"{_noun(quality)} {trial.value(quality):.4f}"
+        return f"trial {trial.number}{start}: {figure}{latency}{known}"
     return f"trial {trial.number}{start}: {trial.status}{latency} ({trial.reason})"

@@ -52,7 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", type=Path, help="study folder (default studies/NAME)")
     budget = parser.add_argument_group("budget (default 40 trials)")
     budget.add_argument("--trials", type=int, help="networks to evaluate in all")
-    budget.add_argument("--budget", type=_seconds, metavar="TIME", help="such as 90s, 30m, 2h")
+    budget.add_argument(
+        "--budget",
+        type=_seconds,
+        metavar="TIME",
+        help="such as 90s, 30m, 2h; what is trained then goes on to its next rung, up to half a"
+        " training",
+    )
     budget.add_argument(
         "--epochs-total", type=int, metavar="N", help="epochs to train in all, of all networks"
     )
@@ -194,7 +200,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _dry_run(search, folder, trials, arguments)
         return 0
-    with goes_on_with(folder), progress(search.recipe.epochs) as observer:
+    with goes_on_with(folder), progress(search.recipe.epochs, search.goals.quality) as observer:
         study = search.run(
             trials,
             arguments.budget,
@@ -237,7 +243,7 @@ def _dry_run(
     epochs, is_new = arguments.epochs_total, not place.exists
     if not is_new:
         trials, epochs = _left(folder, trials, epochs, arguments.storage)
-    with progress(search.recipe.epochs) as observer:
+    with progress(search.recipe.epochs, search.goals.quality) as observer:
         if search.goals.limits:
             observer.limits_to_check(search.goals.limits)
         for found in search.feasibility():

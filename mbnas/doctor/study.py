@@ -126,7 +126,9 @@ def _database(study: Study, damaged: int, url: str | None) -> Finding:
     if count < there and _is_searched(study.folder.path):
         return well(what, f"{said}: they are told in the order of their numbers")
     if count < there:
-        mend = "the next search on it takes up what a kill left there; or was another"
+        mend = (
+            "the next search on it takes up what waits for its turn, or a kill left; or was another"
+        )
         return note(what, said, f"{mend} storage used? Name it with --storage")
     mend = "results were lost from trials/: bring them back from a copy of the study"
     return fault(what, said, mend)

@@ -82,10 +82,14 @@ class Driver:
             else:
                 self._begin(self.proposals.next())
                 self._work_until_open((self.batch or self.engine.capacity) - 1)
+        if self.evaluations.open and self.budget.is_over(self._spent()):
+            self.observer.time_is_up(len(self.evaluations.open))
         while self.evaluations.open:
             self._advance()
         if not self._is_broken_off():
             self._work_until_open(0)
+        if self._held:
+            self.observer.trials_wait(len(self._held))
         if self._used_up() and not self.budget.is_spent(self._spent()):
             self.observer.space_used_up(self._repeats)
 

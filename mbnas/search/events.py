@@ -18,7 +18,8 @@ class Found:
 
     Attributes:
         finished: Trials already evaluated.
-        broken_off: Trials whose evaluation a kill or Ctrl-C cut short; they come first now.
+        broken_off: Trials that were begun and not told: a kill, Ctrl-C or the end of a budget cut
+            their evaluation short, or they waited for their turn; they come first now.
         enqueued: Networks that the search was told to start from, or that another study knows.
     """
 
@@ -65,6 +66,9 @@ class Observer:
     def limit_checked(self, found: Feasibility) -> None:
         """What a limit leaves of the space."""
 
+    def study_is_made(self) -> None:
+        """Before a new study is made: a precision may be tried, and some networks are measured."""
+
     def study_recovered(self, trials: int) -> None:
         """Before the search begins: of so many trials, database and files were set right."""
 
@@ -82,6 +86,12 @@ class Observer:
 
     def space_used_up(self, repeats: int) -> None:
         """The search ends before its budget: the last `repeats` proposals were all known."""
+
+    def time_is_up(self, trials: int) -> None:
+        """A bound of time or epochs is reached: so many trials go on to their next rung."""
+
+    def trials_wait(self, trials: int) -> None:
+        """The search ends, and so many trials have ended that wait for the turn of earlier ones."""
 
     def search_paused(self) -> None:
         """It was wished from outside: nothing new begins until `search_resumed`.

@@ -219,6 +219,7 @@ class Search:
                 observer.limit_checked(found)
                 found.check()
         self._equipment.trainer(observer)
+        observer.study_is_made()
         self._equipment.settle_precision(sampled(self.space, TRIED, self.seed))
         cost, normalisation = self._reference_cost(), self._equipment.normalisation
         record = self._settings.record(cost, normalisation)

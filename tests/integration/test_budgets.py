@@ -10,6 +10,7 @@ from integration.studies import fake_search
 
 from mbnas.errors import StudyError
 from mbnas.measure.latency import Latency
+from mbnas.model import AnyNetwork
 from mbnas.network import Architecture
 from mbnas.search import Limit, Observer, Snapshot, Trial, open_study
 from mbnas.search.ledger import FAILED_AT_FIRST, FAILED_IN_A_ROW
@@ -40,6 +41,41 @@ def test_epochs_in_all_end_a_search_at_a_rung(tmp_path: Path) -> None:
     assert [len(trial.curve) for trial in found.trials] == [12, 12, 12]
     assert laid_down(study) == [3]
     assert found.folder.checkpoint(3).read_text().split()[1] == "6", "the rung after the 4th epoch"
+
+
+class Heard(Observer):
+    """What is said of a search's end."""
+
+    def __init__(self) -> None:
+        self.time_was_up: list[int] = []
+        self.waited: list[int] = []
+
+    def time_is_up(self, trials: int) -> None:
+        self.time_was_up.append(trials)
+
+    def trials_wait(self, trials: int) -> None:
+        self.waited.append(trials)
+
+
+def test_it_is_said_that_time_is_up_and_what_waits_for_its_turn(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def second_fails(network: AnyNetwork) -> None:
+        seen.append(network.id)
+        if len(seen) == 2:
+            raise NonFiniteLossError("of the second")
+
+    trainer = FakeTrainer(epochs=12, seconds_per_epoch=0.05, before=second_fails)
+    search = fake_search(tmp_path / "study", recipe=RECIPE, trainer=trainer, pack=2)
+    heard = Heard()
+    study = search.run(epochs=1, observer=heard)
+    assert [trial.status for trial in study.trials] == ["failed"]
+    assert heard.waited == [1]
+    assert all(heard.time_was_up)
+    heard = Heard()
+    again = fake_search(tmp_path / "study", recipe=RECIPE, trainer=FakeTrainer(12), pack=2)
+    again.run(trials=3, observer=heard)
+    assert (heard.time_was_up, heard.waited) == ([], [])
 
 
 def test_several_at_once_are_all_laid_down_at_their_next_rung(tmp_path: Path) -> None:

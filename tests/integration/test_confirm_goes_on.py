@@ -46,8 +46,8 @@ def test_a_kill_amid_the_tests_opens_nothing_anew(study: Study) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"recipe": Recipe(epochs=6), "trainer": Varied(epochs=6)}, "another recipe"),
-        ({"seeds": 4}, "another seeds"),
+        ({"recipe": Recipe(epochs=6), "trainer": Varied(epochs=6)}, "epochs: 5 there, 6 now"),
+        ({"seeds": 4}, "seeds: 2 there, 4 now"),
         ({"meter": FakeLatencyMeter(threads=2)}, "another threads"),
     ],
 )
@@ -64,7 +64,7 @@ def test_a_command_that_trained_nothing_binds_nobody(study: Study) -> None:
         confirm(study, trainer=None, device="foo", baselines=NAMES)
     found = confirm(study, recipe=Recipe(epochs=4), trainer=Varied(4), seeds=1, baselines=NAMES[:1])
     assert [one.name for one in found.networks if one.trial is None] == ["mobilenet_v2 ×0.35"]
-    with pytest.raises(StudyError, match="another recipe"):
+    with pytest.raises(StudyError, match="epochs: 4 there, 5 now"):
         confirm(study, seeds=1)
 
 

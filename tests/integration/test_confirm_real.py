@@ -63,5 +63,5 @@ def test_from_the_command_line_on_real_digits(tmp_path: Path) -> None:
     assert ran.returncode == 0
     other = run_mbnas("confirm", folder, "--epochs", 4, "--seeds", 2)
     assert other.returncode == 1
-    assert "another recipe" in other.stderr
+    assert "epochs: 3 there, 4 now" in other.stderr
     assert len(other.stderr.splitlines()) == 1
