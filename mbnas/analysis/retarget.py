@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -24,7 +24,7 @@ class Retimed:
     """One network that was timed again.
 
     Attributes:
-        trial: As the study has it.
+        trial: As the study has it; with its confirmed accuracy, if it was confirmed.
         latency: What it takes now.
         old_rank: Its place among the networks that were timed again, by the study's latency; 1 is
             the fastest.
@@ -70,12 +70,14 @@ class Retarget:
         file: Keeps the latencies.
         study: The study.
         host: The machine that timed them, with its threads and its ONNX Runtime.
-        precision: Of the networks that were timed; accuracies are always those of the search.
+        precision: Of the networks that were timed; accuracies are always those in 32 bits.
         networks: What was timed, from fast to slow by the study's latency.
         trained: How many networks could have been timed.
         goals: Of the new front.
         old_front: Numbers of the front's trials by the study's latencies, from fast to slow.
         new_front: The same by the new latencies.
+        confirmed: Numbers of the trials whose front was confirmed: both fronts are theirs alone.
+            Empty where none was, and both are of all that was timed.
     """
 
     file: Path
@@ -87,6 +89,7 @@ class Retarget:
     goals: Goals
     old_front: tuple[int, ...]
     new_front: tuple[int, ...]
+    confirmed: tuple[int, ...]
 
     @property
     def changes(self) -> list[str]:
@@ -134,7 +137,7 @@ class Retarget:
         return sorted(moved, key=lambda one: -one.moved)[:most]
 
     def why_off(self, number: int) -> Limit | int:
-        """What keeps a timed network off the new front: a limit, or the trial that beats it."""
+        """What keeps one of the old front off the new one: a limit, or the trial that beats it."""
         timed = {one.trial.number: one.now for one in self.networks}
         own = timed[number]
         broken = broken_limit(own, self.goals.limits)
@@ -145,7 +148,12 @@ class Retarget:
 
 
 def retargeted(
-    study: Study, file: Path, record: RetargetRecord, trials: Sequence[Trial], goals: Goals
+    study: Study,
+    file: Path,
+    record: RetargetRecord,
+    trials: Sequence[Trial],
+    goals: Goals,
+    confirmed: Mapping[int, float],
 ) -> Retarget:
     """Holds new latencies against the study's.
 
@@ -155,25 +163,28 @@ def retargeted(
         record: What it holds: a latency for each of the trials at least.
         trials: What to compare, from fast to slow by the study's latency.
         goals: Of the new front.
+        confirmed: Accuracies of the trials that were confirmed, by number. Where there are any,
+            they alone make the fronts: a brief accuracy does not compare with theirs.
     """
     latencies = [record.latencies[trial.architecture.id] for trial in trials]
     order = sorted(range(len(trials)), key=lambda at: latencies[at].latency_ms)
     new_ranks = {at: rank for rank, at in enumerate(order, start=1)}
     networks = tuple(
-        Retimed(trial, latency, at + 1, new_ranks[at])
+        Retimed(_as_confirmed(trial, goals.quality, confirmed), latency, at + 1, new_ranks[at])
         for at, (trial, latency) in enumerate(zip(trials, latencies, strict=True))
     )
-    trained = timed_in_search(study)
+    own = [one for one in networks if not confirmed or one.trial.number in confirmed]
     return Retarget(
         file=file,
         study=study,
         host=record.host,
         precision=record.precision,
         networks=networks,
-        trained=len(trained),
+        trained=len(timed_in_search(study)),
         goals=goals,
-        old_front=tuple(trial.number for trial in front(trained, latency_goals(study))),
-        new_front=tuple(trial.number for trial in front((one.now for one in networks), goals)),
+        old_front=_numbers(front((one.trial for one in own), latency_goals(study))),
+        new_front=_numbers(front((one.now for one in own), goals)),
+        confirmed=_numbers(one.trial for one in own) if confirmed else (),
     )
 
 
@@ -204,12 +215,15 @@ def timed_in_search(study: Study) -> list[Trial]:
     return sorted(found, key=lambda trial: (_latency_ms(trial), trial.number))
 
 
-def within_reach(study: Study, reach: float = REACH) -> list[Trial]:
+def within_reach(
+    study: Study, reach: float = REACH, confirmed: Collection[int] = ()
+) -> list[Trial]:
     """The front, and what would be on it if it were faster by a share of its latency.
 
     Args:
         study: The study.
         reach: The share; 0 gives the front, 1 every trained network.
+        confirmed: Numbers of trials that are taken wherever they are.
 
     Returns:
         From fast to slow.
@@ -224,7 +238,7 @@ def within_reach(study: Study, reach: float = REACH) -> list[Trial]:
         raise StudyError(f"{study.folder.path}: has no trained trial to time again; search first")
     goals = latency_goals(study)
     members = front(trained, goals)
-    numbers = {trial.number for trial in members}
+    numbers = {*_numbers(members), *confirmed}
     heights = points(members, goals)
 
     def is_within(trial: Trial) -> bool:
@@ -233,6 +247,21 @@ def within_reach(study: Study, reach: float = REACH) -> list[Trial]:
         return all(height < accuracy for height, cost in heights if cost <= faster_ms)
 
     return [trial for trial in trained if trial.number in numbers or is_within(trial)]
+
+
+def _as_confirmed(trial: Trial, quality: str, confirmed: Mapping[int, float]) -> Trial:
+    """A trial with its confirmed accuracy, if it has one."""
+    accuracy = confirmed.get(trial.number)
+    if accuracy is None:
+        return trial
+    if quality == "accuracy":
+        return replace(trial, accuracy=accuracy)
+    *before, last = trial.curve  # where a trial has its balanced accuracy
+    return replace(trial, curve=(*before, replace(last, balanced_accuracy=accuracy)))
+
+
+def _numbers(trials: Iterable[Trial]) -> tuple[int, ...]:
+    return tuple(trial.number for trial in trials)
 
 
 def _latency_ms(trial: Trial) -> float:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 
+from mbnas.analysis.confirm import open_confirmation
 from mbnas.analysis.retarget import REACH, Retarget, latency_goals, retargeted, within_reach
 from mbnas.analysis.retarget_record import (
     Precision,
@@ -39,6 +41,9 @@ class RetargetObserver:
     def written(self, trial: Trial) -> None:
         """The network's file is ready to be timed."""
 
+    def timing(self, networks: int) -> None:
+        """So many networks are about to be timed, by turns."""
+
     def timed(self, trial: Trial, latency: Latency) -> None:
         """The latency of a network is on record."""
 
@@ -58,15 +63,17 @@ def retarget(
     """Times a study's front and its neighbourhood again, on this machine as it is set up now.
 
     Nothing is trained, and the study stays as it is. What is broken off goes on when it is called
-    again.
+    again. Once the front is confirmed, all networks that were confirmed are timed too, and both
+    fronts are theirs, by the mean validation accuracy of the full trainings.
 
     Args:
         study: The study.
         threads: Of each network; by default those of the study.
-        int8: Whether to time the networks in 8 bits. Accuracies remain those of the search.
+        int8: Whether to time the networks in 8 bits. Accuracies remain those in 32 bits.
         seconds: For each network at most.
         reach: Share of its latency that a network may have to lose to be on the front and still be
-            timed: 0 takes the front alone, 1 every trained network.
+            timed: 0 takes the front alone, 1 every trained network. What was confirmed is always
+            timed.
         limits: For the new front, in place of the study's on the same quantities or beside them.
         name: Of its file under `retargets/`; by default made of processor, threads, precision and
             ONNX Runtime's version.
@@ -80,7 +87,8 @@ def retarget(
     """
     observer = observer or RetargetObserver()
     goals = latency_goals(study, limits)
-    trials = within_reach(study, reach)
+    confirmed = _confirmed(study)
+    trials = within_reach(study, reach, confirmed)
     if meter is None:
         threads = study.record.threads if threads is None else threads
         meter = OrtLatencyMeter(threads, seconds, on_wait=observer.waits_for_cores)
@@ -99,12 +107,24 @@ def retarget(
             for one in batch:
                 files.append(_file(one.architecture, classes, precision))
                 observer.written(one)
+            observer.timing(len(files))
             new = meter.measure_files(files)
             latencies |= zip((one.architecture.id for one in batch), new, strict=True)
             wanted.with_latencies(latencies).write(file)
             for one, latency in zip(batch, new, strict=True):
                 observer.timed(one, latency)
-    return retargeted(study, file, wanted.with_latencies(latencies), trials, goals)
+    return retargeted(study, file, wanted.with_latencies(latencies), trials, goals, confirmed)
+
+
+def _confirmed(study: Study) -> dict[int, float]:
+    """Mean validation accuracies of the study's own confirmed networks, by their trials' numbers.
+
+    None without a confirmed front.
+    """
+    found = open_confirmation(study)
+    if found is None or not found.front:
+        return {}
+    return {one.trial: mean(one.validation) for one in found.networks if one.trial is not None}
 
 
 def _batches(trials: Sequence[Trial]) -> Iterator[Sequence[Trial]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import mbnas
+from mbnas.cli.network import CLASSES_HELP, classes_for, classes_in
 from mbnas.cli.words import waiting_for_cores
 from mbnas.files import write_atomically
 from mbnas.measure.host import this_host
@@ -21,6 +23,7 @@ from mbnas.measure.networks import NamedNetwork, open_network
 from mbnas.measure.profile import OperatorTime, by_part
 from mbnas.network import REFERENCES
 from mbnas.report import profile_figure
+from mbnas.report.words import plural
 
 _EPILOG = f"""\
 examples:
@@ -30,7 +33,8 @@ examples:
   mbnas bench bundle/architecture.json --profile --chart profile.html
 
 NETWORK  a reference ({", ".join(REFERENCES)}),
-         an architecture.json, an .onnx file, or torchvision:NAME
+         an architecture.json, an .onnx file or the folder of a model.onnx,
+         or torchvision:NAME
 
 The networks take turns, so that what disturbs one disturbs all. "latency" is a run on an
 undisturbed core, with its 95 % interval; p50 and p90 are of all runs on this machine as it is now.
@@ -51,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--small", action="store_true", help="reference: drop strides until the last map is 4×4"
     )
-    parser.add_argument("--classes", type=int, default=1000, help="of networks (default 1000)")
+    parser.add_argument("--classes", type=int, help=CLASSES_HELP)
     parser.add_argument(
         "--profile", action="store_true", help="time by stage and operator, of one network"
     )
@@ -66,21 +70,24 @@ def run(arguments: argparse.Namespace) -> int:
         raise mbnas.MeasureError("--profile: takes one network at a time")
     networks = [
         open_network(
-            text,
+            _file_in(text),
             resolution=arguments.resolution,
-            classes=arguments.classes,
+            classes=classes_for(text, arguments.classes),
             width_multiplier=arguments.multiplier,
             small=arguments.small,
         )
         for text in arguments.networks
     ]
     meter = mbnas.OrtLatencyMeter(arguments.threads, arguments.seconds, on_wait=waiting_for_cores)
-    about = arguments.seconds * len(networks)
-    with Console(stderr=True).status(f"timing {len(networks)} networks, about {about:.0f} s"):
+    about = f"{plural(len(networks), 'network')}, about {arguments.seconds * len(networks):.0f} s"
+    with Console(stderr=True).status(f"timing {about}"):
         latencies = meter.measure_files([network.file for network in networks])
     host = this_host(arguments.threads)
-    print(f"{host.cpu}, {host.threads} thread(s), ONNX Runtime {host.onnxruntime}, batch 1")
-    rich_print(_table(_told_apart(networks, arguments.networks), latencies))
+    names = _told_apart(networks, arguments.networks)
+    threads = plural(host.threads, "thread")
+    print(f"{host.cpu}, {threads}, ONNX Runtime {host.onnxruntime}, batch 1")
+    print(_classes_said(names, networks))
+    rich_print(_table(names, latencies))
     slowdown = max(latency.slowdown for latency in latencies)
     if any(latency.noisy for latency in latencies):
         print(f"~ noisy: the machine was busy (its pace {slowdown:.2f} times its best)")
@@ -88,6 +95,23 @@ def run(arguments: argparse.Namespace) -> int:
         operators = meter.profile(networks[0].file, runs=50, seconds=max(2.0, arguments.seconds))
         _print_profile(networks[0], operators, arguments.chart)
     return 0
+
+
+def _file_in(text: str) -> str:
+    """The network of a bundle whose folder was given; any other text as it is."""
+    file = Path(text, "model.onnx")
+    with contextlib.suppress(OSError):  # such as of a name too long, which is told later
+        return str(file) if file.is_file() else text
+    return text
+
+
+def _classes_said(names: Sequence[str], networks: Sequence[NamedNetwork]) -> str:
+    """How many classes the networks tell apart; of which how many, where these differ."""
+    found = [classes_in(network.file) for network in networks]
+    said = ["unknown" if one is None else f"{one:,}" for one in found]
+    if len(set(said)) > 1:
+        said = [f"{name} {one}" for name, one in zip(names, said, strict=True)]
+    return f"classes: {', '.join(dict.fromkeys(said))}"
 
 
 def _told_apart(networks: Sequence[NamedNetwork], asked: Sequence[str]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import onnx
+from google.protobuf.message import DecodeError
 from rich import print as rich_print
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -21,6 +23,8 @@ examples:
 
 Reference networks: {", ".join(REFERENCES)}.
 """
+CLASSES = 1000
+CLASSES_HELP = f"default {CLASSES}, or as the model.onnx beside an architecture.json has them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--small", action="store_true", help="reference: drop strides until the last map is 4×4"
     )
-    parser.add_argument("--classes", type=int, default=1000, help="for the costs (default 1000)")
+    parser.add_argument("--classes", type=int, help=CLASSES_HELP)
     parser.add_argument("--layers", action="store_true", help="costs of every primitive")
     parser.add_argument("--json", action="store_true", help="print the architecture as JSON")
     parser.set_defaults(run=run)
@@ -44,11 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(architecture.to_json())
         return 0
-    graph = architecture.lower(arguments.classes)
+    graph = architecture.lower(classes_for(arguments.network, arguments.classes))
     costs = mbnas.costs(graph)
     print(architecture.describe())
     print(f"\nid              {architecture.id}")
-    print(f"parameters      {costs.params:,}  ({arguments.classes} classes)")
+    print(f"classes         {graph.classes:,}")
+    print(f"parameters      {costs.params:,}")
     print(f"MACs            {costs.macs:,}")
     print(f"ONNX file       {costs.size_bytes:,} bytes")
     if arguments.layers:
@@ -58,6 +63,38 @@ def run(arguments: argparse.Namespace) -> int:
             table.add_row(layer.name, layer.kind, shape, f"{layer.params:,}", f"{layer.macs:,}")
         rich_print(table)
     return 0
+
+
+def classes_for(network: str, asked: int | None) -> int:
+    """How many classes a network is to have: as asked, or as in the model.onnx beside its file."""
+    return (_classes_beside(Path(network)) or CLASSES) if asked is None else asked
+
+
+def classes_in(content: bytes, *, is_own: bool = False) -> int | None:
+    """How many classes an ONNX file tells apart; None where it does not say.
+
+    Args:
+        content: The file.
+        is_own: Whether only a file that mbnas has written counts.
+    """
+    try:
+        model = onnx.load_model_from_string(content)
+    except DecodeError:
+        return None
+    sizes = [one.type.tensor_type.shape.dim for one in model.graph.output]
+    is_classifier = len(sizes) == 1 and len(sizes[0]) == 2
+    if not is_classifier or (is_own and model.producer_name != "mbnas"):
+        return None
+    return sizes[0][1].dim_value or None
+
+
+def _classes_beside(file: Path) -> int | None:
+    try:
+        is_architecture = file.suffix != ".onnx" and file.is_file()
+        content = file.with_name("model.onnx").read_bytes() if is_architecture else b""
+    except OSError:  # mostly that there is none
+        return None
+    return classes_in(content, is_own=True)
 
 
 def _architecture(arguments: argparse.Namespace) -> mbnas.Architecture:

@@ -15,9 +15,10 @@ from mbnas.analysis.retarget import REACH
 from mbnas.analysis.retargeting import RetargetObserver
 from mbnas.cli.options import limit
 from mbnas.cli.words import SaysItWaits, goes_on_with
+from mbnas.measure.cores import usable_cores
 from mbnas.measure.latency import SECONDS
 from mbnas.report.retarget_page import front_place, target, verdict
-from mbnas.report.words import QUANTITIES, digits, interval
+from mbnas.report.words import QUANTITIES, digits, interval, plural
 
 _EPILOG = f"""\
 examples:
@@ -33,7 +34,10 @@ trained. Without --all these are the front and its neighbourhood: what would be 
 took --reach less of its latency ({REACH} by default). The study stays as it is; latencies are kept
 as they come in STUDY/retargets/NAME.json, the report lies beside it.
 
-With --int8 the latencies are of networks in 8 bits. Accuracies are always those of the search.
+With --int8 the latencies are of networks in 8 bits. Accuracies are always those in 32 bits.
+
+Once `mbnas confirm` has confirmed the front, every network that was confirmed is timed too, and
+both fronts are theirs alone, by their confirmed accuracies.
 
 Ctrl-C is safe at any time: the same command goes on.
 """
@@ -71,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the verb."""
     study = mbnas.open_study(arguments.study)
     console = Console()
+    _warn_of_threads(study.record.threads if arguments.threads is None else arguments.threads)
     with goes_on_with(arguments.study), _Watch(console, arguments.seconds) as watch:
         found = mbnas.retarget(
             study,
@@ -87,6 +92,16 @@ def run(arguments: argparse.Namespace) -> int:
         print(line)
     print(f"report:  {mbnas.write_retarget_report(found)}")
     return 0
+
+
+def _warn_of_threads(threads: int) -> None:
+    cores = len(usable_cores())
+    if threads > cores:
+        print(
+            f"{plural(threads, 'thread')} are more than the {plural(cores, 'core')} that may be"
+            " used here: they wait for each other, and the latencies are those of such threads",
+            flush=True,
+        )
 
 
 class _Watch(SaysItWaits, RetargetObserver):
@@ -115,11 +130,18 @@ class _Watch(SaysItWaits, RetargetObserver):
     def planned(self, file: Path, networks: int, done: int) -> None:
         self._bars.update(self._task, total=networks, completed=done)
         before = f", {done} of them timed before" if done else ""
-        self._say(f"{networks} networks{before}; about {self._seconds * (networks - done):.0f} s")
+        about = self._seconds * (networks - done)
+        self._say(f"{plural(networks, 'network')}{before}; about {about:.0f} s")
         self._say(f"kept in  {file}")
 
     def written(self, trial: mbnas.Trial) -> None:
         self._bars.update(self._task, description=f"trial {trial.number} written")
+
+    def timing(self, networks: int) -> None:
+        said = f"timing {plural(networks, 'network')} by turns"
+        self._bars.update(self._task, description=said)
+        if not self._console.is_terminal:
+            self._say(said)
 
     def timed(self, trial: mbnas.Trial, latency: mbnas.Latency) -> None:
         self._bars.update(self._task, advance=1, description="timing")

@@ -18,13 +18,14 @@ from mbnas.report.words import QUANTITIES, digits, escaped, percent, plural
 from mbnas.search import Limit
 
 _FOOTER = (
-    "Made by mbnas. Accuracies are of the validation part and of the search; the study is as it"
-    " was. The latencies lie beside this file as <code>{}</code>."
+    "Made by mbnas. Accuracies are of the validation part{}; the study is as it was. The latencies"
+    " lie beside this file as <code>{}</code>."
 )
 _CAPTION = (
     "Each network twice, by what it took in the study (open) and what it takes now (filled), joined"
     " by a line: accuracies have not changed. Bars are 95% intervals of the new front’s latencies."
 )
+_BRIEF = " Grey networks that were not confirmed stand at their brief accuracies, on no front."
 
 
 def write_retarget_report(found: Retarget) -> Path:
@@ -65,7 +66,7 @@ def retarget_page(found: Retarget) -> str:
     said = "".join(f"<p>{escaped(line)}</p>" for line in verdict(found))
     sections = [
         section("verdict", "What moved", said),
-        section("fronts", "Both fronts", plot("fronts", retarget_figure(found), _CAPTION)),
+        section("fronts", "Both fronts", plot("fronts", retarget_figure(found), _caption(found))),
         section("networks", "Every network timed", _table(found)),
     ]
     name = found.study.record.name
@@ -73,9 +74,21 @@ def retarget_page(found: Retarget) -> str:
         f"{name} · mbnas retarget",
         header("A front on another target", name, target(found), "".join(tiles)),
         "\n".join(sections),
-        _FOOTER.format(escaped(found.file.name)),
+        _FOOTER.format(
+            ", of confirmed networks as confirmed" if found.confirmed else " and of the search",
+            escaped(found.file.name),
+        ),
         plots=True,
     )
+
+
+def _caption(found: Retarget) -> str:
+    return _CAPTION + (_BRIEF if _has_brief(found) else "")
+
+
+def _has_brief(found: Retarget) -> bool:
+    """Whether accuracies of two kinds stand side by side."""
+    return 0 < len(found.confirmed) < len(found.networks)
 
 
 def target(found: Retarget) -> str:
@@ -100,6 +113,8 @@ def _sentences(found: Retarget) -> Iterator[str]:
         )
     else:
         yield f"Unlike in the study: {'; '.join(found.changes)}."
+    if found.confirmed:
+        yield _confirmed_said(found)
     yield _front_said(found)
     for number in found.left:
         yield f"Trial {number} left: {_why_left(found, number)}."
@@ -110,15 +125,25 @@ def _sentences(found: Retarget) -> Iterator[str]:
             " those in 32 bits. What 8 bits cost in accuracy is not measured here."
         )
     if len(found.networks) < found.trained:
+        what = "what was confirmed, the front of the search" if found.confirmed else "the front"
         yield (
-            f"{len(found.networks)} of {plural(found.trained, 'trained network')} were timed, the"
-            " front and what is within reach of it; --all times the others too."
+            f"{len(found.networks)} of {plural(found.trained, 'trained network')} were timed,"
+            f" {what} and what is within reach of it; --all times the others too."
         )
     if found.study.record.goals.cost != "latency_ms":
         yield (
             f"The search minimised {QUANTITIES[found.study.record.goals.cost].noun}; both fronts"
             " here are of latency."
         )
+
+
+def _confirmed_said(found: Retarget) -> str:
+    others = " The other networks have brief accuracies, and are on neither."
+    return (
+        f"Both fronts are of the {plural(len(found.confirmed), 'network')} that mbnas confirm"
+        " trained fully, by their mean validation accuracy; the latencies of the old one are those"
+        f" of the search.{others if _has_brief(found) else ''}"
+    )
 
 
 def _front_said(found: Retarget) -> str:
@@ -207,10 +232,11 @@ def _table(found: Retarget) -> str:
 
 def _row(found: Retarget, one: Retimed) -> list[str]:
     noisy = ' <abbr title="noisy measurement">~</abbr>' if one.latency.noisy else ""
+    brief = " brief" if _has_brief(found) and one.trial.number not in found.confirmed else ""
     return [
         str(one.trial.number),
         front_place(found, one.trial.number),
-        percent(one.trial.value(found.goals.quality)),
+        percent(one.trial.value(found.goals.quality)) + brief,
         digits(one.old_ms),
         digits(one.new_ms) + noisy,
         words.interval(one.now),

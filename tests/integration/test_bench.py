@@ -16,7 +16,7 @@ from mbnas.measure.latency import OrtLatencyMeter
 from mbnas.measure.networks import open_network
 from mbnas.measure.onnx_file import to_onnx
 from mbnas.measure.profile import by_part
-from mbnas.network import reference
+from mbnas.network import Architecture, costs, reference
 from mbnas.report import profile_figure
 from mbnas.search import open_study
 
@@ -75,6 +75,67 @@ def test_files_of_one_name_are_told_apart(
     assert main(["bench", *map(str, files), "--seconds", "0.05"]) == 0
     rows = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert {"b1/model.onnx", "b2/model.onnx", "net[v2]"} <= set(rows)
+
+
+@pytest.fixture
+def bundle(folder: Path, tmp_path: Path) -> Path:
+    """A network of 10 classes as a bundle holds it."""
+    place = tmp_path / "bundle"
+    place.mkdir()
+    text = (folder / "small.json").read_text()
+    (place / "architecture.json").write_text(text)
+    (place / "model.onnx").write_bytes(to_onnx(Architecture.from_json(text).lower(10)))
+    return place
+
+
+def test_a_bundles_network_keeps_its_classes(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, file = str(bundle / "architecture.json"), str(bundle / "model.onnx")
+    network = Architecture.from_json(Path(own).read_text())
+    for options, classes in (((), 10), (("--classes", "1000"), 1000)):
+        assert main(["network", own, *options]) == 0
+        params = costs(network.lower(classes)).params
+        said = capsys.readouterr().out
+        assert f"classes         {classes:,}\nparameters      {params:,}\n" in said
+    assert main(["bench", file, own, "--seconds", "0.05"]) == 0
+    assert "\nclasses: 10\n" in capsys.readouterr().out
+    assert main(["bench", file, own, "--seconds", "0.05", "--classes", "1000"]) == 0
+    assert "\nclasses: model 10, architecture 1,000\n" in capsys.readouterr().out
+
+
+def test_only_classes_of_mbnas_own_files_are_taken(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = bundle / "model.onnx"
+    foreign = onnx.load_model_from_string(file.read_bytes())
+    foreign.producer_name = "other"
+    for content in (foreign.SerializeToString(), b"no network"):
+        file.write_bytes(content)
+        assert main(["network", str(bundle / "architecture.json")]) == 0
+        assert "classes         1,000\n" in capsys.readouterr().out
+
+
+def test_a_bundles_folder_means_its_network(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(bundle), "--seconds", "0.05"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^\s*model +\d", said, re.MULTILINE)
+    assert ", 1 thread, " in said
+
+
+def test_what_an_onnx_file_does_not_say_is_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = onnx.helper.make_node("Flatten", ["in"], ["out"], axis=0)
+    model = one_node(node, onnx.TensorProto.FLOAT)
+    del model.graph.output[0].type.tensor_type.shape.dim[0]
+    del model.graph.output[0].type.tensor_type.shape.dim[0]
+    file = tmp_path / "model.onnx"
+    file.write_bytes(model.SerializeToString())
+    assert main(["bench", str(file), "--seconds", "0.05"]) == 0
+    assert "classes: unknown" in capsys.readouterr().out
 
 
 def test_a_profiles_names_are_printed_as_they_are(

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from helpers import run_mbnas
+from integration.contests import confirm, searched
 from integration.studies import fake_search
 from rich.console import Console
 
@@ -17,6 +19,7 @@ import mbnas
 from mbnas.analysis import retargeting
 from mbnas.analysis.retargeting import BATCH
 from mbnas.cli import INTERRUPTED, main
+from mbnas.cli import retarget as verb
 from mbnas.cli.retarget import _Watch
 from mbnas.errors import MeasureError, StudyError
 from mbnas.measure.host import this_host
@@ -111,6 +114,23 @@ def test_more_networks_join_those_that_are_there(study: Study) -> None:
     assert near.files + every.files == 20
 
 
+def test_a_confirmed_front_takes_the_place_of_the_brief_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = searched(tmp_path)
+    confirmed = confirm(study, near=4, seeds=2, baselines=["mobilenet_v2@0.35"])
+    means = {one.trial: mean(one.validation) for one in confirmed.networks if one.trial is not None}
+    found = mbnas.retarget(study, reach=0.0, meter=FakeLatencyMeter())
+    assert {one.trial.number: one.trial.accuracy for one in found.networks} == means
+    assert "joined" in {one.place for one in confirmed.networks}
+    # The fakes' latencies are those of the search, so nothing but the accuracies can move.
+    assert list(found.old_front) == [one.trial for one in confirmed.front]
+    assert found.new_front == found.old_front
+    assert main(["retarget", str(study.folder.path), "--seconds", str(SECONDS)]) == 0
+    said = f"Both fronts are of the {len(means)} networks that mbnas confirm trained fully"
+    assert said in capsys.readouterr().out
+
+
 def test_what_was_timed_otherwise_is_refused(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     mbnas.retarget(study, name="some", meter=Upended())
     with pytest.raises(StudyError, match=r"some\.json: .*\(threads: 1 there, 2 now\); .* --name"):
@@ -177,6 +197,35 @@ def test_the_command_for_real(study: Study, capsys: pytest.CaptureFixture[str]) 
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "give this one another name with --name" in said
+
+
+def test_more_threads_than_cores_are_said(
+    study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verb, "usable_cores", lambda: [0, 3])
+    command = ["retarget", str(study.folder.path), "--reach", "0", "--seconds", str(SECONDS)]
+    assert main([*command, "--threads", "3"]) == 0
+    assert "3 threads are more than the 2 cores that may be used" in capsys.readouterr().out
+    assert main([*command, "--threads", "2"]) == 0
+    assert "more than" not in capsys.readouterr().out
+
+
+def test_without_a_terminal_it_says_what_it_is_at(study: Study) -> None:
+    said = StringIO()
+    with _Watch(Console(file=said, width=80), SECONDS) as watch:
+        watch.planned(Path("one.json"), networks=1, done=0)
+        heard: list[str] = []
+
+        class Listening(Upended):
+            def measure_files(self, files: Sequence[bytes]) -> list[Latency]:
+                heard.append(said.getvalue().splitlines()[-1])
+                return super().measure_files(files)
+
+        mbnas.retarget(study, reach=1.0, meter=Listening(), observer=watch)
+    assert heard == [
+        f"timing {count} networks by turns" for count in (BATCH, BATCH, 20 - 2 * BATCH)
+    ]
+    assert said.getvalue().startswith("1 network; about ")
 
 
 def test_a_path_is_said_as_it_is() -> None:

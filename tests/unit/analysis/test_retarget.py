@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mbnas.network import costs
 from mbnas.report.retarget_page import retarget_page, verdict
 from mbnas.search import Goals, Limit, Study, Trial
 from mbnas.testing import FakeLatencyMeter
+from mbnas.training.trainer import Epoch
 
 ACCURACY = (0.80, 0.85, 0.90, 0.84, 0.70)
 OLD_MS = (1.0, 2.0, 3.0, 2.5, 4.0)
@@ -65,6 +66,7 @@ def found(
     reach: float = 1.0,
     new_ms: Sequence[float] = NEW_MS,
     limits: Sequence[Limit] = (),
+    confirmed: Mapping[int, float] | None = None,
     **host: object,
 ) -> Retarget:
     latencies = {
@@ -73,7 +75,9 @@ def found(
     changed = replace(study.record.host, **host)  # type: ignore[arg-type]
     record = RetargetRecord(host=changed, precision="fp32", classes=10, latencies=latencies)
     goals = latency_goals(study, limits)
-    return retargeted(study, Path("some.json"), record, within_reach(study, reach), goals)
+    confirmed = confirmed or {}
+    trials = within_reach(study, reach, confirmed)
+    return retargeted(study, Path("some.json"), record, trials, goals, confirmed)
 
 
 def numbers(trials: Sequence[Trial]) -> list[int]:
@@ -116,6 +120,36 @@ def test_what_is_not_timed_is_on_no_new_front(study: Study) -> None:
     one = found(study, reach=0.3)
     assert one.new_front == (3, 1, 2)
     assert "4 of 5 trained networks were timed" in " ".join(verdict(one))
+
+
+def test_a_confirmed_front_is_of_what_was_confirmed_by_its_accuracies(study: Study) -> None:
+    one = found(study, reach=0, confirmed={0: 0.91, 1: 0.95, 3: 0.97})
+    shown = {of.trial.number: of.trial.accuracy for of in one.networks}
+    assert shown == {0: 0.91, 1: 0.95, 2: 0.90, 3: 0.97}
+    assert one.confirmed == (0, 1, 3)
+    assert one.old_front == (0, 1, 3)
+    assert one.new_front == (3,)
+    assert (one.why_off(0), one.why_off(1)) == (3, 3)
+    said = " ".join(verdict(one))
+    assert "Both fronts are of the 3 networks that mbnas confirm trained fully" in said
+    assert "The other networks have brief accuracies, and are on neither." in said
+    page = retarget_page(one)
+    assert "<td>90.00% brief</td>" in page
+    assert "stand at their brief accuracies" in page
+    assert "of confirmed networks as confirmed" in page
+    brief = found(study)
+    assert "% brief" not in retarget_page(brief)
+    assert "confirm" not in " ".join(verdict(brief))
+
+
+def test_a_confirmed_balanced_accuracy_takes_the_place_of_its_own(study: Study) -> None:
+    epoch = Epoch(1, loss=0.5, accuracy=0.4, balanced_accuracy=0.3, seconds=1.0)
+    trials = [replace(of, curve=(epoch,)) for of in study.trials[:5]]
+    goals = replace(study.record.goals, quality="balanced_accuracy")
+    balanced = limited(Study(study.folder, study.record, study.space, trials), goals)
+    one = found(balanced, confirmed={0: 0.5, 4: 0.6})
+    assert [of.trial.balanced_accuracy for of in one.networks[::4]] == [0.5, 0.6]
+    assert one.new_front == (4,)
 
 
 def test_limits_hold_for_the_new_latencies_upper_ends(study: Study) -> None:
