@@ -17,7 +17,7 @@ from mbnas.analysis.trainings import Done, Wanted
 from mbnas.cli.options import add_data, add_training, epochs, read_data, read_recipe
 from mbnas.cli.words import SaysItWaits, goes_on_with
 from mbnas.report.audit_page import verdict
-from mbnas.report.words import tau, tau_interval
+from mbnas.report.words import plural, tau, tau_interval
 from mbnas.training.trainer import Epoch
 
 _EPILOG = """\
@@ -125,7 +125,7 @@ class _Watch(SaysItWaits, AuditObserver):
         self._trainings, self._ended = trainings, done
         self._bars.update(self._task, total=epochs)
         before = f", {done} of them done before" if done else ""
-        self._console.print(f"{trainings} trainings{before}", highlight=False)
+        self._console.print(f"{plural(trainings, 'training')}{before}", highlight=False)
 
     def epoch_ended(self, wanted: Wanted, length: int, epoch: Epoch) -> None:
         text = f"{wanted.architecture.id}, epoch {epoch.epoch} of {length}"

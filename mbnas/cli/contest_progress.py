@@ -12,6 +12,7 @@ from mbnas.analysis.contenders import Contender
 from mbnas.analysis.contest import ContestObserver
 from mbnas.analysis.trainings import Done
 from mbnas.cli.words import SaysItWaits
+from mbnas.report.words import plural
 from mbnas.training.trainer import Epoch
 
 
@@ -49,7 +50,7 @@ class _Watch(SaysItWaits, ContestObserver):
         self._trainings, self._ended = trainings, done
         self._epochs = epochs
         before = f", {done} of them done before" if done else ""
-        self._say(f"{trainings} trainings{before}")
+        self._say(f"{plural(trainings, 'training')}{before}")
 
     def epoch_ended(self, contender: Contender, epoch: Epoch) -> None:
         if self._epochs:  # the first since the images were read
@@ -66,7 +67,7 @@ class _Watch(SaysItWaits, ContestObserver):
         self._say(f"{self._ended}/{self._trainings}  {contender.name}, seed {done.seed}: {what}")
 
     def timing(self, networks: int, round_: int, rounds: int) -> None:
-        said = f"timing {networks} networks" + (
+        said = f"timing {plural(networks, 'network')}" + (
             f", round {round_} of {rounds}" if rounds > 1 else ""
         )
         self._bars.update(self._task, description=said, visible=True)

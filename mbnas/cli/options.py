@@ -23,7 +23,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}\n{DATA_HELP}"
     images = parser.add_argument_group("images")
     images.add_argument("--data", required=True, metavar="DATA", help="which, see below")
-    images.add_argument("--subset", type=int, metavar="N", help="use N images")
+    images.add_argument(
+        "--subset", type=int, metavar="N", help="use N images to train and validate"
+    )
     images.add_argument(
         "--validation", type=float, default=0.2, metavar="SHARE", help="held out (default 0.2)"
     )

@@ -12,6 +12,7 @@ from mbnas.cli.doctor import check_address
 from mbnas.cli.options import add_data, add_training, epochs, limit, read_data, read_recipe
 from mbnas.cli.progress import progress
 from mbnas.cli.words import duration, front_table, goes_on_with, savings_said
+from mbnas.measure.calibration import calibrated_classes
 from mbnas.measure.networks import architecture_in
 from mbnas.search import DEFAULT_SAMPLER, SAMPLERS, Budget, is_paid
 from mbnas.search.folder import StudyFolder
@@ -228,9 +229,17 @@ def _start(text: str, resolution: int) -> tuple[str, mbnas.Architecture]:
 def _predictor(
     space: mbnas.SearchSpace, classes: int, threads: int
 ) -> mbnas.LatencyPredictor | None:
-    """What `mbnas calibrate` left for this space and machine."""
+    """What `mbnas calibrate` left for this space and machine; says if it is for other data."""
     calibration = mbnas.find_calibration(space, classes, threads)
-    return None if calibration is None else calibration.predictor()
+    if calibration is not None:
+        return calibration.predictor()
+    others = calibrated_classes(space, threads)
+    if others:
+        print(
+            f"no latency is foreseen: this space was calibrated for {others[0]:,} classes, and here"
+            f" are {classes:,}; for these: mbnas calibrate FILE --classes {classes}"
+        )
+    return None
 
 
 def _dry_run(

@@ -261,10 +261,29 @@ def find_calibration(space: SearchSpace, classes: int, threads: int) -> Calibrat
     return load_calibration(path) if path.exists() else None
 
 
+def calibrated_classes(space: SearchSpace, threads: int) -> list[int]:
+    """For which numbers of classes a space was calibrated on this machine."""
+    before, after = _calibration_name(space, threads)
+    files = calibration_path(space, 0, threads).parent.glob("*.json")
+    names = (file.name for file in files)
+    between = (
+        name.removeprefix(before).removesuffix(after)
+        for name in names
+        if name.startswith(before) and name.endswith(after)
+    )
+    return sorted(int(one) for one in between if one.isdecimal())
+
+
 def calibration_path(space: SearchSpace, classes: int, threads: int) -> Path:
     """Where the calibration of a space on this machine is kept."""
-    name = f"{space.name}-{space_digest(space)}-{classes}-{this_host(threads).fingerprint}.json"
-    return cache_folder() / "calibrations" / name
+    before, after = _calibration_name(space, threads)
+    return cache_folder() / "calibrations" / f"{before}{classes}{after}"
+
+
+def _calibration_name(space: SearchSpace, threads: int) -> tuple[str, str]:
+    """What stands before the number of classes and after it."""
+    fingerprint = this_host(threads).fingerprint
+    return f"{space.name}-{space_digest(space)}-", f"-{fingerprint}.json"
 
 
 def space_digest(space: SearchSpace) -> str:

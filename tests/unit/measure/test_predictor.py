@@ -13,6 +13,7 @@ from mbnas.errors import MeasureError
 from mbnas.measure.calibration import (
     Calibration,
     calibrate,
+    calibrated_classes,
     calibration_path,
     find_calibration,
     load_calibration,
@@ -178,6 +179,8 @@ def test_a_search_finds_the_calibration_of_its_space(calibration: Calibration) -
     assert found is not None
     assert found.space == "tiny"
     assert find_calibration(tiny_space(), 11, 1) is None
+    assert calibrated_classes(tiny_space(), 1) == [10]
+    assert calibrated_classes(tiny_space(resolution=16), 1) == []
     assert find_calibration(tiny_space(), 10, 2) is None
 
 
