@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mbnas.analysis.retarget import Retarget
     from mbnas.analysis.retargeting import retarget
     from mbnas.bundle import Bundle, export, pick
+    from mbnas.cli.progress import progress
     from mbnas.data import Dataset, load_data
     from mbnas.errors import (
         BuildError,
@@ -82,6 +83,7 @@ _ROOMS = {
     "mbnas.analysis.retarget": ("Retarget",),
     "mbnas.analysis.retargeting": ("retarget",),
     "mbnas.bundle": ("Bundle", "export", "pick"),
+    "mbnas.cli.progress": ("progress",),
     "mbnas.data": ("Dataset", "load_data"),
     "mbnas.errors": (
         "BuildError",
@@ -186,6 +188,7 @@ __all__ = [
     "open_study",
     "pause_search",
     "pick",
+    "progress",
     "prune_study",
     "reference",
     "resume_search",

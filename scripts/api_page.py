@@ -22,7 +22,7 @@ GROUPS = {
         " build"
     ),
     "Images": "load_data Dataset",
-    "Searching": "Search maximize minimize Limit Recipe load_recipe TorchTrainer",
+    "Searching": "Search progress maximize minimize Limit Recipe load_recipe TorchTrainer",
     "Studies": (
         "open_study Study Trial hypervolume knee pause_search resume_search stop_search copy_study"
         " prune_study Freed write_report"

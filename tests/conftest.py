@@ -25,9 +25,12 @@ settings.load_profile("tests")
 # What Triton compiles for a GPU its interpreter runs here; it is asked when it is first imported.
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
-# In the background of a shell Ctrl-C is ignored, by what the tests start and interrupt as well.
+# In the background of a shell Ctrl-C is ignored, and under nohup the end of a terminal, by what the
+# tests start and interrupt as well.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -77,8 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             found = mbnas.baselines(study, arguments.networks or USUAL, observer=watch, **settings)
         if arguments.random:
             print("a random search with as many epochs")
-            record = study.record
-            with progress(record.recipe.epochs, record.goals.quality) as observer:
+            with progress(study.record) as observer:
                 found = mbnas.baselines(
                     study, (), random=True, search_observer=observer, **settings
                 )

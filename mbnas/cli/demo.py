@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     search = mbnas.Search(space, mbnas.load_data("digits"), study=study_folder)
     with (
         goes_on_with(study_folder),
-        progress(search.recipe.epochs, search.goals.quality) as observer,
+        progress(search) as observer,
     ):
         study = search.run(arguments.trials, observer=observer)
     front_table(study)

@@ -20,7 +20,8 @@ from rich.text import Text
 
 from mbnas.cli.words import SaysItWaits, checking_said, duration, limit_said
 from mbnas.network import Architecture
-from mbnas.search import Feasibility, Found, Limit, Observer, Snapshot, Trial
+from mbnas.search import Feasibility, Found, Limit, Observer, Search, Snapshot, Trial
+from mbnas.search.record import StudyRecord
 from mbnas.training.trainer import Epoch
 
 SHOWN = 8  # rows of the front
@@ -38,18 +39,19 @@ _MADE = "a new study: a precision is tried, and some networks are measured"
 
 
 @contextlib.contextmanager
-def progress(epochs: int, quality: str = "accuracy") -> Iterator[Observer]:
+def progress(of: Search | StudyRecord) -> Iterator[Observer]:
     """An observer that shows how a search goes, while the context lasts.
 
+    In a terminal it shows bars and the front; elsewhere it prints a line for each trial.
+
     Args:
-        epochs: Epochs that each network is trained for.
-        quality: The accuracy that is searched for.
+        of: The search, or the record of its study.
     """
-    console = Console()
+    console, quality = Console(), of.goals.quality
     if not console.is_terminal:
         yield _Lines(console, quality)
         return
-    display = _Display(console, epochs, quality)
+    display = _Display(console, of.recipe.epochs, quality)
     with Live(display.view(), console=console, refresh_per_second=4) as live:
         display.live = live
         yield display

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import mbnas
 from mbnas.cli.words import front_table
+from mbnas.search.watched import WatchedStudy
 
 _EPILOG = """\
 example:
@@ -31,8 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb."""
-    study = mbnas.open_study(arguments.study)
-    file = mbnas.write_report(study, arguments.out)
+    watched = WatchedStudy(arguments.study)
+    watched.look()
+    study = watched.study or mbnas.open_study(arguments.study)  # which says what is wrong
+    damaged = list(watched.damaged.values())
+    for line in damaged:
+        print(f"left out: {line}", file=sys.stderr)
+    file = mbnas.write_report(study, arguments.out, damaged)
     front_table(study)
     print(f"report:  {file}")
     return 0

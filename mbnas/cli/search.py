@@ -43,6 +43,8 @@ second, the search ends at once. Nothing is lost, and the same command goes on.
 """
 FULL_SIZE = 128
 """Pixels from which a reference network keeps all its strides and still ends on a 4×4 map."""
+MANY, MOSTLY = 30, 0.8
+"""Of so many networks, the share that is stopped from which on it is said."""
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -201,7 +203,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _dry_run(search, folder, trials, arguments)
         return 0
-    with goes_on_with(folder), progress(search.recipe.epochs, search.goals.quality) as observer:
+    with goes_on_with(folder), progress(search) as observer:
         study = search.run(
             trials,
             arguments.budget,
@@ -210,10 +212,21 @@ def run(arguments: argparse.Namespace) -> int:
             take_over=arguments.take_over,
         )
     front_table(study)
+    _say_if_mostly_stopped(study)
     print(f"saved:   {savings_said(study.savings)}")
     print(f"report:  mbnas report {folder}")
     print(f"export:  mbnas export {folder} --pick knee")
     return 0
+
+
+def _say_if_mostly_stopped(study: mbnas.Study) -> None:
+    own = [trial for trial in study.trials if is_paid(trial)]
+    stopped = sum(trial.status == "stopped" for trial in own)
+    if len(own) >= MANY and stopped > MOSTLY * len(own):
+        print(
+            f"stopped: {stopped} of {len(own)} networks, early; if the front is thin, more --epochs"
+            " or images to validate on tell them better apart, and --no-stopping trains them all"
+        )
 
 
 def _start(text: str, resolution: int) -> tuple[str, mbnas.Architecture]:
@@ -252,7 +265,7 @@ def _dry_run(
     epochs, is_new = arguments.epochs_total, not place.exists
     if not is_new:
         trials, epochs = _left(folder, trials, epochs, arguments.storage)
-    with progress(search.recipe.epochs, search.goals.quality) as observer:
+    with progress(search) as observer:
         if search.goals.limits:
             observer.limits_to_check(search.goals.limits)
         for found in search.feasibility():
@@ -263,7 +276,15 @@ def _dry_run(
     sizes = ", ".join(f"{size:,} {name}" for name, size in data.sizes.items())
     print(f"space     {space.name}: {space.size:,} points, {len(space.choices)} choices")
     print(f"data      {data.spec}: {len(data.classes)} classes; {sizes} (test stays unopened)")
-    print(f"training  {search.recipe.epochs} epochs")
+    stops = ", ".join(str(stop) for stop in search.recipe.stops[:-1])
+    looked = (
+        f"; hopeless ones are stopped at {stops}" if stops and not arguments.no_stopping else ""
+    )
+    print(f"training  {search.recipe.epochs} epochs{looked}")
+    if arguments.start:
+        print(f"first     {', '.join(arguments.start)}")
+    if arguments.reuse:
+        print(f"known     what {', '.join(map(str, arguments.reuse))} trained is taken over")
     print(f"tried     {estimate.networks} networks for a moment:")
     print("          latency {:.2f} to {:.2f} ms".format(*estimate.latency_ms))
     print("          training about {:.0f} to {:.0f} s each".format(*estimate.training_seconds))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mbnas.report import captions
 from mbnas.report.contest_page import contest_sections
 from mbnas.report.detail import texts, trials_html
@@ -24,6 +26,8 @@ from mbnas.report.tables import front_table
 from mbnas.report.words import QUANTITIES, amount, escaped, plural
 from mbnas.search import Study, knee
 
+NAMED = 3
+"""Of the trials that are left out, those whose reasons are said."""
 WIDE_COLUMNS = 2
 COMPARED = 10
 _FOOTER = """Made by mbnas. Accuracy is of the validation part, which the search has seen; only
@@ -33,17 +37,30 @@ TABLES = ("front.csv", "trials.csv")
 """Of the front and of all trials, beside `report.html`."""
 
 
-def page(study: Study, tables: tuple[str, str] = TABLES) -> str:
-    """The whole document, with the names of the two tables beside it."""
+def page(study: Study, tables: tuple[str, str] = TABLES, left_out: Sequence[str] = ()) -> str:
+    """The whole document.
+
+    Args:
+        study: The study.
+        tables: Names of the two tables beside it.
+        left_out: Why some trials are not in it, a line each.
+    """
     tiles = "".join(tile(fact.term, *fact.lines) for fact in summary(study))
     name = study.record.name
     return document(
         f"{name} · mbnas report",
         header("Architecture search report", name, lead(study), tiles),
-        _sections(study),
+        _left_out(left_out) + _sections(study),
         _FOOTER.format(*map(escaped, tables)),
         plots=bool(study.trials),
     )
+
+
+def _left_out(lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    more = f"; and {len(lines) - NAMED:,} more" if len(lines) > NAMED else ""
+    return notice("Not everything can be shown", "; ".join(lines[:NAMED]) + more)
 
 
 def _fact(fact: Fact) -> str:

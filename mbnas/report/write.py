@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas
@@ -14,7 +15,7 @@ from mbnas.search import Study, Trial
 from mbnas.search.study import row
 
 
-def write_report(study: Study, path: Path | None = None) -> Path:
+def write_report(study: Study, path: Path | None = None, left_out: Sequence[str] = ()) -> Path:
     """Writes one HTML file that works offline, and `front.csv` and `trials.csv` beside it.
 
     Args:
@@ -22,6 +23,7 @@ def write_report(study: Study, path: Path | None = None) -> Path:
         path: The HTML file, or a folder that is there, for `report.html` in it; by default the
             study's. Beside a file of any other name, the tables' names begin with its own:
             `a-front.csv` beside `a.html`.
+        left_out: Why trials that cannot be read are not in it, a line each.
 
     Returns:
         The HTML file.
@@ -41,7 +43,7 @@ def write_report(study: Study, path: Path | None = None) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         for name, table in ((front, study.front_dataframe()), (trials, study.to_dataframe())):
             _write_table(path.with_name(name), table.reindex(columns=columns))
-        write_atomically(path, page(study, (front, trials)).encode())
+        write_atomically(path, page(study, (front, trials), left_out).encode())
     except OSError as error:
         raise StudyError(f"{path}: the report cannot be written ({error.strerror})") from None
     return path

@@ -8,16 +8,19 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from helpers import ROOT, run_mbnas
 from integration.conftest import TRIALS, RealStudy
+from integration.studies import fake_search
 
 from mbnas.cli import VERBS, main
 from mbnas.cli.output import lasting_output
+from mbnas.cli.search import _say_if_mostly_stopped
 from mbnas.errors import SpaceError
-from mbnas.search import open_study
+from mbnas.search import Study, open_study
 
 DRY_RUN = ["search", "digits_tiny", "--data", "digits", "--dry-run"]
 
@@ -64,6 +67,46 @@ def test_dry_run_says_how_long_and_writes_nothing(real_study: RealStudy, tmp_pat
     assert re.search(r"would run 90 epochs, as of \d+ trials", result.stdout)
     assert re.search(r"latency 0\.\d+ to \d\.\d+ ms", result.stdout)
     assert not (tmp_path / "new").exists()
+
+
+def test_dry_run_says_what_comes_first_and_where_trials_are_stopped(
+    real_study: RealStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*map(str, real_study.command), "--start", "mobilenet_v2", "--dry-run"]
+    command[command.index(str(real_study.folder))] = str(tmp_path / "new")
+    assert main([*command, "--reuse", str(real_study.folder)]) == 0
+    said = capsys.readouterr().out
+    assert "first     mobilenet_v2" in said
+    assert f"known     what {real_study.folder} trained is taken over" in said
+    assert "epochs; hopeless ones are stopped at " in said
+    assert main([*command, "--no-stopping"]) == 0
+    assert "hopeless" not in capsys.readouterr().out
+
+
+def test_a_report_leaves_out_what_is_damaged_and_says_so(
+    study_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (study_copy / "trials" / "00001" / "result.json").write_text("{")
+    assert main(["report", str(study_copy)]) == 0
+    errors = capsys.readouterr().err
+    assert errors.startswith("left out: ")
+    assert "result.json: damaged" in errors
+    page = (study_copy / "report.html").read_text()
+    assert "Not everything can be shown" in page
+    assert "result.json: damaged" in page
+
+
+def test_it_is_said_where_nearly_all_networks_were_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = fake_search(tmp_path / "study").run(3)
+    (trained, *_) = (one for one in study.trials if one.status == "trained")
+    stopped = [replace(trained, number=at, status="stopped") for at in range(1, 40)]
+    _say_if_mostly_stopped(Study(study.folder, study.record, study.space, [trained, *stopped]))
+    assert "stopped: 39 of 40 networks" in capsys.readouterr().out
+    few = [trained, *stopped[:20]]
+    _say_if_mostly_stopped(Study(study.folder, study.record, study.space, few))
+    assert capsys.readouterr().out == ""
 
 
 def test_dry_run_of_a_study_that_goes_on_leaves_out_what_it_has_spent(

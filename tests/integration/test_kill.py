@@ -127,10 +127,9 @@ from mbnas.testing import FakeTrainer
 engine, pack = sys.argv[2], int(sys.argv[3])
 if __name__ == "__main__":
     trainer = FakeTrainer(epochs=40, seconds_per_epoch=0.05)
-    with progress(40) as observer:
-        fake_search(
-            Path(sys.argv[1]), trainer=trainer, engine=engine, pack=pack
-        ).run(trials=30, observer=observer)
+    search = fake_search(Path(sys.argv[1]), trainer=trainer, engine=engine, pack=pack)
+    with progress(search) as observer:
+        search.run(trials=30, observer=observer)
 """
 
 
