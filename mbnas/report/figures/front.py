@@ -40,6 +40,8 @@ EMPTY_HEIGHT = 250
 MANY = 1_000
 """Of more trials than this, only the front and its neighbourhood have error bars."""
 NEIGHBOURS = 100
+HEADROOM = 0.06
+"""Above the most accurate network, as a share of the height that is shown."""
 CROWDED = 4_000
 """A group of more trials than this is drawn with small, pale marks."""
 SMALL = 0.6
@@ -107,7 +109,11 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
     figure = laid_out(axes, values, lanes, used)
     clip = clipped(study, axes)
     if clip is not None:
-        figure.update_layout(yaxis_autorangeoptions_clipmin=clip.ends[0])
+        low = clip.ends[0]
+        high = max(clip.ends[1], *(float(np.nanmax(one, initial=0.0)) for one in y.values()))
+        # Room that Plotly leaves above is in proportion to what lies below, far down.
+        most = high + HEADROOM * (high - low)
+        figure.update_layout(yaxis_autorangeoptions={"clipmin": low, "clipmax": most})
         if window is not None and window.y is None:
             window = Window(window.x, clip.ends)
     if len(every) > MANY:

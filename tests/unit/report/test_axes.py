@@ -162,6 +162,8 @@ def test_a_network_stopped_far_below_does_not_flatten_the_front(sunk: Study) -> 
     for window in (None, Window()):
         axis = front_figure(sunk, window=window).layout.yaxis
         assert axis.autorangeoptions.clipmin == found.ends[0]
+        room = axis.autorangeoptions.clipmax - found.ends[1]
+        assert 0 < room < 0.1 * (found.ends[1] - found.ends[0]), "no accuracy above 100 %"
         assert axis.range is None, "it grows with what comes in"
     said = front_caption(sunk)
     assert "2 of them lie below what is shown" in said
