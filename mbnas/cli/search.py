@@ -9,16 +9,13 @@ from pathlib import Path
 
 import mbnas
 from mbnas.cli.doctor import check_address
+from mbnas.cli.dry_run import dry_run
 from mbnas.cli.options import add_data, add_training, epochs, limit, read_data, read_recipe
 from mbnas.cli.progress import progress
-from mbnas.cli.words import duration, front_table, goes_on_with, savings_said
+from mbnas.cli.words import front_table, goes_on_with, savings_said
 from mbnas.measure.calibration import calibrated_classes
 from mbnas.measure.networks import architecture_in
-from mbnas.search import DEFAULT_SAMPLER, SAMPLERS, Budget, is_paid
-from mbnas.search.folder import StudyFolder
-from mbnas.search.ledger import begun_epochs
-from mbnas.search.storage import open_optuna_study
-from mbnas.search.storage_url import chosen_storage, recorded_storage
+from mbnas.search import DEFAULT_SAMPLER, SAMPLERS, is_paid
 
 _EPILOG = """\
 examples:
@@ -186,7 +183,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         device=arguments.device,
         threads=arguments.threads,
-        predictor=_predictor(space, len(data.classes), arguments.threads),
+        predictor=_predictor(arguments, space, len(data.classes)),
         pack=arguments.pack,
         engine=arguments.engine,
         address=arguments.address,
@@ -201,7 +198,7 @@ def run(arguments: argparse.Namespace) -> int:
     if trials is arguments.budget is arguments.epochs_total is None:
         trials = 40
     if arguments.dry_run:
-        _dry_run(search, folder, trials, arguments)
+        dry_run(search, folder, trials, arguments)
         return 0
     with goes_on_with(folder), progress(search) as observer:
         study = search.run(
@@ -240,88 +237,20 @@ def _start(text: str, resolution: int) -> tuple[str, mbnas.Architecture]:
 
 
 def _predictor(
-    space: mbnas.SearchSpace, classes: int, threads: int
+    arguments: argparse.Namespace, space: mbnas.SearchSpace, classes: int
 ) -> mbnas.LatencyPredictor | None:
     """What `mbnas calibrate` left for this space and machine; says if it is for other data."""
-    calibration = mbnas.find_calibration(space, classes, threads)
+    calibration = mbnas.find_calibration(space, classes, arguments.threads)
     if calibration is not None:
         return calibration.predictor()
-    others = calibrated_classes(space, threads)
+    others = calibrated_classes(space, arguments.threads)
     if others:
         print(
             f"no latency is foreseen: this space was calibrated for {others[0]:,} classes, and here"
-            f" are {classes:,}; for these: mbnas calibrate FILE --classes {classes}"
+            f" are {classes:,}; for these: mbnas calibrate {arguments.file} --classes"
+            f" {classes}"
         )
     return None
-
-
-def _dry_run(
-    search: mbnas.Search, folder: Path, trials: int | None, arguments: argparse.Namespace
-) -> None:
-    Budget(trials, arguments.budget, arguments.epochs_total)  # refuses what the search would
-    place = StudyFolder(folder)
-    place.check_place()
-    data, space = search.data, search.space
-    epochs, is_new = arguments.epochs_total, not place.exists
-    if not is_new:
-        trials, epochs = _left(folder, trials, epochs, arguments.storage)
-    with progress(search) as observer:
-        if search.goals.limits:
-            observer.limits_to_check(search.goals.limits)
-        for found in search.feasibility():
-            observer.limit_checked(found)
-            if is_new:  # a study that goes on was looked at when it was made
-                found.check()
-        estimate = search.estimate(observer=observer)
-    sizes = ", ".join(f"{size:,} {name}" for name, size in data.sizes.items())
-    print(f"space     {space.name}: {space.size:,} points, {len(space.choices)} choices")
-    print(f"data      {data.spec}: {len(data.classes)} classes; {sizes} (test stays unopened)")
-    stops = ", ".join(str(stop) for stop in search.recipe.stops[:-1])
-    looked = (
-        f"; hopeless ones are stopped at {stops}" if stops and not arguments.no_stopping else ""
-    )
-    print(f"training  {search.recipe.epochs} epochs{looked}")
-    if arguments.start:
-        print(f"first     {', '.join(arguments.start)}")
-    if arguments.reuse:
-        print(f"known     what {', '.join(map(str, arguments.reuse))} trained is taken over")
-    print(f"tried     {estimate.networks} networks for a moment:")
-    print("          latency {:.2f} to {:.2f} ms".format(*estimate.latency_ms))
-    print("          training about {:.0f} to {:.0f} s each".format(*estimate.training_seconds))
-    each = estimate.trial_seconds
-    if trials is not None:
-        print(f"would run {trials} trials, at most about {duration(trials * each)}, in {folder}")
-    if arguments.budget is not None:
-        count = f"at least about {arguments.budget / each:.0f} trials"
-        print(f"would run {duration(arguments.budget)}, {count}, in {folder}")
-    if epochs is not None:
-        whole = epochs / search.recipe.epochs
-        print(f"would run {epochs} epochs, as of {whole:.0f} trials, in {folder}")
-
-
-def _left(
-    folder: Path, trials: int | None, epochs: int | None, storage: str | None
-) -> tuple[int | None, int | None]:
-    """Trials and epochs in all, without those that a study has spent; says how many trials."""
-    study = mbnas.open_study(folder)
-    done = [trial for trial in study.trials if is_paid(trial)]
-    print(f"goes on   {folder} has {len(done)} evaluated trials, which count")
-    if epochs is not None:
-        spent = sum(len(trial.curve) for trial in done) + _laid_down(study, storage)
-        epochs = max(0, epochs - spent)
-    return None if trials is None else max(0, trials - len(done)), epochs
-
-
-def _laid_down(study: mbnas.Study, storage: str | None) -> int:
-    """Epochs of trials that are not at their end; only the study's database knows them."""
-    folder, record = study.folder, study.record
-    chosen = chosen_storage(storage, record)
-    # A database that is not there yet would be made.
-    if recorded_storage(chosen) != record.storage or not (chosen or folder.database.exists()):
-        return 0
-    ended = {trial.number for trial in study.trials}
-    begun = begun_epochs(open_optuna_study(folder, record, storage))
-    return sum(epochs for number, epochs in begun.items() if number not in ended)
 
 
 def _seconds(text: str) -> float:

@@ -286,6 +286,7 @@ def test_a_search_goes_on_when_nobody_reads_what_it_says_any_more(tmp_path: Path
 def test_words_that_cannot_be_written_are_dropped() -> None:
     with Path("/dev/full").open("w") as full, contextlib.redirect_stdout(full):
         with lasting_output():
+            assert sys.stdout.encoding == full.encoding, "all else is the stream's own"
             for word in ("a word", "another one"):
                 sys.stdout.write(word)
                 sys.stdout.flush()
