@@ -1,4 +1,9 @@
-"""What of a confirmed study is small enough to keep in git: tables, figures' values, networks."""
+"""What of a study is small enough to keep in git: tables, figures' values, networks.
+
+    .venv/bin/python scripts/publish.py STUDY OUT --command "mbnas search ..."
+
+Of a confirmed study too what its front came to; of another one only what the search found.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import json
 import math
 import subprocess
 import tempfile
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,31 +35,37 @@ WINDOW = "1180,1080"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--command", required=True, help="that makes the study again")
+    parser.add_argument("--trained-on", help="what it was trained on, where that is a GPU")
     arguments = parser.parse_args()
     study = mbnas.open_study(arguments.study)
     found = mbnas.open_confirmation(study)
-    if found is None:
-        parser.error(f"{arguments.study}: its front is not confirmed")
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     report = mbnas.write_report(study)
     for name in ("front.csv", "trials.csv"):
         (out / name).write_bytes(report.with_name(name).read_bytes())
     (out / "space.toml").write_text(study.space.toml)
-    figures = json.dumps(finite(as_json(study, found)), indent=1, allow_nan=False)
-    (out / "confirmed.json").write_text(figures + "\n")
     for earlier in out.glob("trial-*.json"):
         earlier.unlink()
-    for one in found.front:
-        network = one.contested.contender.network
+    if found is None:
+        networks = {f"trial-{trial.number}": trial.architecture for trial in study.front}
+        text = searched_page(study, arguments.command, arguments.trained_on)
+    else:
+        networks = {
+            one.name.replace(" ", "-"): one.contested.contender.network for one in found.front
+        }
+        figures = json.dumps(finite(as_json(study, found)), indent=1, allow_nan=False)
+        (out / "confirmed.json").write_text(figures + "\n")
+        text = page(study, found, arguments.command)
+    for name, network in networks.items():
         if isinstance(network, Architecture):
-            (out / f"{one.name.replace(' ', '-')}.json").write_text(network.to_json() + "\n")
+            (out / f"{name}.json").write_text(network.to_json() + "\n")
     picture(study, report, out / "report.png")
-    (out / "README.md").write_text(page(study, found, arguments.command))
+    (out / "README.md").write_text(text)
     print(f"published: {out}")
 
 
@@ -111,10 +123,41 @@ def _network(one: Confirmed, found: Confirmation) -> dict[str, Any]:
     }
 
 
+def searched_page(study: Study, command: str, trained_on: str | None) -> str:
+    """A page of what a search found, its front not confirmed."""
+    host, cost, trials = study.record.host, study.record.goals.cost, study.trials
+    each = Counter(trial.status for trial in trials)
+    rows = [
+        f"| trial {trial.number} | {trial.accuracy:.2%} | {amount(cost, trial.value(cost))} |"
+        f" {count(trial.costs.params)} | {count(trial.costs.macs)} | {trial.costs.resolution} |"
+        for trial in study.front
+    ]
+    return "\n".join(
+        [
+            f"# {study.record.name}",
+            "",
+            f"Made by `{command}`, written by `scripts/publish.py`. Images: {_sizes(study)}."
+            f" {plural(len(trials), 'trial')} of {plural(study.record.recipe.epochs, 'epoch')}"
+            f" ({', '.join(f'{number} {status}' for status, number in each.most_common())}),"
+            f" {span(_search_seconds(study))} of training, several at once"
+            f"{f', on {trained_on}' if trained_on else ''}. {host.cpu}, {host.cores} cores,"
+            f" {plural(host.threads, 'thread')}, ONNX Runtime {host.onnxruntime};"
+            f" {_noisy_of_search(study)}. Not confirmed: accuracies are of the validation part,"
+            " after brief training and with one seed, and the front is chosen by them.",
+            "",
+            "![Every network of the search](report.png)",
+            "",
+            f"| network | accuracy | {cost} | params | MACs | px |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
 def page(study: Study, found: Confirmation, command: str) -> str:
     """A page of tables and sentences."""
     record = study.record
-    sizes = ", ".join(f"{size:,} {part}" for part, size in record.data.sizes.items())
     rows = [
         f"| {one.name} | {'–' if one.brief is None else f'{one.brief:.2%}'} |"
         f" {accuracy_said(one.validation)} | {accuracy_said(one.test)} |"
@@ -135,7 +178,8 @@ def page(study: Study, found: Confirmation, command: str) -> str:
         [
             f"# {record.name}",
             "",
-            f"Made by `{command}`, written by `scripts/publish.py`. Images: {sizes}. Search:"
+            f"Made by `{command}`, written by `scripts/publish.py`. Images:"
+            f" {_sizes(study)}. Search:"
             f" {len(study.trials)} trials of {record.recipe.epochs} epochs,"
             f" {span(_search_seconds(study))} of training. Confirmed: {found.recipe.epochs}"
             f" epochs, {len(found.seeds)} seeds, {span(_confirm_seconds(found))} of training;"
@@ -165,13 +209,18 @@ def times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
+def _sizes(study: Study) -> str:
+    return ", ".join(f"{size:,} {part}" for part, size in study.record.data.sizes.items())
+
+
+def _noisy_of_search(study: Study) -> str:
+    noisy = [trial.latency.noisy for trial in study.trials if trial.latency is not None]
+    return f"noisy were {sum(noisy)} of {len(noisy)} timings of the search"
+
+
 def _noisy_said(study: Study, found: Confirmation) -> str:
-    searched = [trial.latency.noisy for trial in study.trials if trial.latency is not None]
     confirmed = [one.noisy for each in found.networks for one in each.contested.latencies]
-    return (
-        f"noisy were {sum(searched)} of {len(searched)} timings of the search, and"
-        f" {sum(confirmed)} of {len(confirmed)} of the confirming"
-    )
+    return f"{_noisy_of_search(study)}, and {sum(confirmed)} of {len(confirmed)} of the confirming"
 
 
 def _search_seconds(study: Study) -> float:

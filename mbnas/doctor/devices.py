@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from mbnas.training.gpu.form import why_not
 LITTLE_FREE_BYTES = 2**30
 SIGNS_OF_A_GPU = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/kfd")
 """Files that a graphics driver makes where there is a GPU."""
+MPS = "nvidia-cuda-mps-control"
+"""NVIDIA's Multi-Process Service: kernels of several processes run at the same time."""
 _OTHER_TORCH = "install the torch that suits it: https://pytorch.org/get-started/locally/"
 _SIZE = 64
 
@@ -82,7 +85,15 @@ def _gpu(index: int) -> Finding:
     if reason is not None:
         said += f"; trainings take longer than they need to: Triton does not work ({reason})"
         return note(what, said, "install a C compiler (Debian: gcc), and the Triton of this torch")
+    if shutil.which(MPS) and not _mps_runs():
+        said += "; its trainings take turns, and with NVIDIA's MPS they would not"
+        return note(what, said, f"{MPS} -d before a search ends sooner; echo quit | {MPS} ends it")
     return well(what, said)
+
+
+def _mps_runs() -> bool:
+    """Whether MPS listens where CUDA looks for it."""
+    return Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"), "control").exists()
 
 
 def _miscomputes(device: torch.device) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -95,6 +96,7 @@ def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     monkeypatch.setattr(torch.cuda, "device", lambda _: warnings.catch_warnings())
     monkeypatch.setattr(devices, "_miscomputes", lambda device: None)
     monkeypatch.setattr(devices, "why_not", lambda device: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     return memory
 
 
@@ -105,6 +107,16 @@ def test_a_gpu_that_computes(pretended_gpu: dict[str, float]) -> None:
     pretended_gpu["free"] = 2**20
     assert gpu().state == "note"
     assert "nvidia-smi" in str(gpu().mend)
+
+
+@pytest.mark.usefixtures("pretended_gpu")
+def test_a_gpu_whose_trainings_take_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert gpu().state == "note"
+    assert "nvidia-cuda-mps-control -d" in str(gpu().mend)
+    (tmp_path / "control").touch()
+    assert gpu().state == "well"
 
 
 @pytest.mark.usefixtures("pretended_gpu")
