@@ -1,4 +1,7 @@
-"""The command line: one verb a file. Each parses, calls the public API, and prints."""
+"""The command line: one verb a file, which calls the public API and prints.
+
+What a verb takes stands in `arguments`, so that help is there at once.
+"""
 
 from __future__ import annotations
 
@@ -66,8 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with _interrupts():
-            parsed = _parser(given).parse_args(given)  # imports the verb, which may take seconds
-            code: int = parsed.run(parsed)
+            parsed = _parser(given).parse_args(given)
+            verb = importlib.import_module(f"mbnas.cli.{parsed.verb}")  # which may take seconds
+            code: int = verb.run(parsed)
     except MbnasError as error:
         if "--debug" in given:
             raise
@@ -105,7 +109,7 @@ def _interrupts() -> Iterator[None]:
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser; of the verbs, only the one that is called is imported."""
+    """The parser; of the verbs, only the one that is called has its arguments."""
     parser = _Parser(
         prog="mbnas",
         description="Finds small image classifiers that are as accurate as possible at a given"
@@ -114,7 +118,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mbnas {version('mbnas')}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
     called = next((word for word in given if not word.startswith("-")), None)
     for name, summary in VERBS.items():
         verb = verbs.add_parser(
@@ -124,6 +128,6 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == called:
-            importlib.import_module(f"mbnas.cli.{name}").add_arguments(verb)
+            importlib.import_module(f"mbnas.cli.arguments.{name}").add_arguments(verb)
         verb.add_argument("--debug", action="store_true", help="show an error's traceback")
     return parser

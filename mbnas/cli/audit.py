@@ -11,59 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 import mbnas
-from mbnas.analysis.audit_record import NETWORKS, TWICE
 from mbnas.analysis.auditing import FULL, AuditObserver
 from mbnas.analysis.trainings import Done, Wanted
-from mbnas.cli.options import add_data, add_training, epochs, read_data, read_recipe
+from mbnas.cli.options import read_data, read_recipe
 from mbnas.cli.words import SaysItWaits, goes_on_with
 from mbnas.report.audit_page import verdict
 from mbnas.report.words import plural, tau, tau_interval
 from mbnas.training.trainer import Epoch
-
-_EPILOG = """\
-examples:
-  mbnas audit digits_tiny --data digits --epochs 30
-  mbnas audit cifar_mobile --data folder:cifar10.zip --subset 3000 --epochs 24 --schedules 2,4,8
-
-A search trains networks briefly and trusts the order that this gives. An audit says how far one
-may trust it: it draws networks from the space, trains each fully (some with a second seed, which
-shows how well an order can be known at all) and by shorter schedules, and shows how early the
-final order can be foretold. It recommends the cheapest schedule that is good enough, which is what
-to give a search as --epochs; or, where none is, the epoch of the full one at which to look.
-
-Ctrl-C is safe at any time: the same command goes on, at the epoch.
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the verb's arguments."""
-    parser.epilog = _EPILOG
-    parser.add_argument("file", metavar="FILE", help="search-space file, or a shipped space's name")
-    parser.add_argument("--out", type=Path, help="its folder (default studies/audits/NAME)")
-    sample = parser.add_argument_group("what is trained")
-    sample.add_argument(
-        "--networks", type=int, default=NETWORKS, help=f"drawn from the space (default {NETWORKS})"
-    )
-    sample.add_argument(
-        "--twice",
-        type=int,
-        default=TWICE,
-        help=f"with a second seed (default {TWICE}; with fewer nothing is recommended)",
-    )
-    sample.add_argument(
-        "--schedules",
-        type=epochs,
-        default=(),
-        metavar="N,N",
-        help="short ones, in epochs (default a tenth, a fifth and a third)",
-    )
-    sample.add_argument("--seed", type=int, default=0, help="of everything drawn (default 0)")
-    sample.add_argument(
-        "--quality", default="accuracy", help="accuracy or balanced_accuracy (default accuracy)"
-    )
-    add_data(parser)
-    add_training(parser, epochs="of the full training (default six times a search's)")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

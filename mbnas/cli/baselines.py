@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -14,53 +13,9 @@ import mbnas
 from mbnas.analysis.baselines import Baselines
 from mbnas.analysis.contenders import USUAL
 from mbnas.cli.contest_progress import contest_progress
-from mbnas.cli.options import pack
 from mbnas.cli.progress import progress
 from mbnas.cli.words import goes_on_with
-from mbnas.network import REFERENCES
 from mbnas.report.contest_words import against_said, totals_said
-
-_EPILOG = f"""\
-examples:
-  mbnas baselines studies/photos                                       {", ".join(USUAL[:2])}, ...
-  mbnas baselines studies/photos mobilenet_v2@0.35 efficientnet_b0 torchvision:resnet18
-  mbnas baselines studies/photos --random                              a random search too
-
-NETWORK  a reference ({", ".join(REFERENCES)}), with a factor of its widths behind @ if it is not 1;
-         or torchvision:NAME, any classifier of torchvision. Without any:
-         {", ".join(USUAL)}
-
-Each is trained once by the study's own recipe, at its largest resolution, and timed as its trials
-were. On small images references drop strides until their last map is 4×4. What is there stays, and
-every plot of the study shows it. The random search has as many epochs as the study spent.
-
-A brief training ranks networks and shows none at its best: mbnas confirm trains front and
-baselines fully, with several seeds, and compares them on the test part.
-
-Ctrl-C is safe at any time: the same command goes on, at the epoch.
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the verb's arguments."""
-    parser.epilog = _EPILOG
-    parser.add_argument("study", metavar="STUDY", type=Path, help="a study's folder")
-    parser.add_argument("networks", metavar="NETWORK", nargs="*", help="which, see below")
-    parser.add_argument("--random", action="store_true", help="search at random too")
-    add_contest(parser)
-    parser.set_defaults(run=run)
-
-
-def add_contest(parser: argparse.ArgumentParser) -> None:
-    """What baselines and confirm have in common."""
-    parser.add_argument("--data", help="the study's images, where they no longer lie there")
-    parser.add_argument("--device", help="cpu, cuda, ... (default a GPU where there is one)")
-    parser.add_argument(
-        "--pack",
-        type=pack,
-        metavar="N|auto",
-        help="networks trained at once (auto: one a core, at most four; on a GPU one)",
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:

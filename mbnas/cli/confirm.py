@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 import mbnas
-from mbnas.analysis.confirm import FULL, NEAR, SEEDS
+from mbnas.analysis.confirm import FULL
 from mbnas.analysis.confirmation import Confirmation, Confirmed
-from mbnas.cli.baselines import add_contest
 from mbnas.cli.contest_progress import contest_progress
 from mbnas.cli.words import WIDE, goes_on_with
 from mbnas.report.contest_words import (
@@ -25,46 +23,6 @@ from mbnas.report.contest_words import (
 )
 from mbnas.report.words import plural
 from mbnas.training.recipe_file import read_recipe_fields
-
-_EPILOG = f"""\
-examples:
-  mbnas confirm studies/photos                            front, {NEAR} networks near it, baselines
-  mbnas confirm studies/photos --epochs 60 --seeds 5
-  mbnas confirm studies/photos --baselines mobilenet_v2@0.5 torchvision:resnet18
-
-A search trains briefly, which is enough to rank networks and not to know them. Here the front, what
-lies nearest to it and the study's baselines (see mbnas baselines) are trained fully with several
-seeds, and timed anew, all together. When that is done the test part is opened, which nothing has
-seen until then; each opening is written down in study.json. The confirmed front is chosen by
-validation accuracy, and takes the place of the brief one in report, dashboard and export.
-
-RECIPE is a file as for mbnas search; without it, it is the search's own, {FULL} times as long. Of
-the search's it keeps that length, precision, flip and crop, where it names none of its own.
-
-Ctrl-C and kills are safe at any time: the same command goes on, at the epoch, and trains nothing
-twice.
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the verb's arguments."""
-    parser.epilog = _EPILOG
-    parser.add_argument("study", metavar="STUDY", type=Path, help="a study's folder")
-    parser.add_argument(
-        "--seeds", type=int, default=SEEDS, help=f"trainings of each network (default {SEEDS})"
-    )
-    parser.add_argument(
-        "--near", type=int, default=NEAR, help=f"networks off the front (default {NEAR})"
-    )
-    parser.add_argument(
-        "--baselines", nargs="*", metavar="NETWORK", help="by default those that the study has"
-    )
-    parser.add_argument(
-        "--epochs", type=int, help=f"of the full training (default {FULL} times the search's)"
-    )
-    parser.add_argument("--recipe", type=Path, metavar="RECIPE", help="a file, see below")
-    add_contest(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import mbnas
 from mbnas.cli.export import show
 from mbnas.cli.progress import progress
 from mbnas.cli.words import front_table, goes_on_with
-
-_EPILOG = """\
-example:
-  mbnas demo --trials 30 --out demo
-
-Searches scikit-learn's 1,797 handwritten digits, writes the report and exports the most accurate
-network. Nothing is downloaded. A second call goes on with the same study.
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the verb's arguments."""
-    parser.epilog = _EPILOG
-    parser.add_argument("--trials", type=int, default=16, help="networks (default 16)")
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder (default demo)")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from numpy.typing import NDArray
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -32,7 +31,9 @@ def torchvision_network(name: str, resolution: int) -> ForeignNetwork:
     Raises:
         MeasureError: no such network, or none for images of that resolution.
     """
-    known = torchvision.models.list_models(torchvision.models)
+    from torchvision import models  # which takes a second to import
+
+    known = models.list_models(models)
     if name not in known:
         raise MeasureError(f"torchvision:{name}: no such network{nearest(name, known)}")
     make = partial(_module, name, resolution)
@@ -89,12 +90,14 @@ def load_weights(module: nn.Module, weights: Mapping[str, NDArray[Any]]) -> None
 
 
 def _module(name: str, resolution: int, classes: int) -> nn.Module:
+    from torchvision import models
+
     options: dict[str, Any] = {}
     if name in _WITH_AUXILIARY:
         options = {"aux_logits": False, "init_weights": False}
     if name.startswith(_TAKES_IMAGE_SIZE):
         options["image_size"] = resolution
-    module: nn.Module = torchvision.models.get_model(name, num_classes=classes, **options)
+    module: nn.Module = models.get_model(name, num_classes=classes, **options)
     return module
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mbnas.errors import MeasureError
 from mbnas.measure.cores import CoreLock
@@ -107,6 +108,14 @@ class FileMeter(Protocol):
 
 class AnyMeter(LatencyMeter, FileMeter, Protocol):
     """Measures how long either take."""
+
+
+class Predictor(Protocol):
+    """Tells latencies without measuring; to choose what to measure, never to report."""
+
+    def predict(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """`latency_ms` of each, (networks,)."""
+        ...
 
 
 class OrtLatencyMeter:

@@ -12,7 +12,6 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,14 +50,6 @@ class PredictionError:
     mean: float
     most: float
     within_10: float
-
-
-class Predictor(Protocol):
-    """Tells latencies without measuring; to choose what to measure, never to report."""
-
-    def predict(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
-        """`latency_ms` of each, (networks,)."""
-        ...
 
 
 class LatencyPredictor:

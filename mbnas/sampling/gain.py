@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 Array = NDArray[np.float64]
 DIRECTIONS = 128
@@ -89,4 +89,4 @@ def _units(front: Array, reference: Array) -> Array:
 def normal_samples(rng: np.random.Generator, count: int, quantities: int) -> Array:
     """Standard normal numbers, (count, quantities), each quantity's spread evenly."""
     ranks = np.stack([rng.permutation(count) for _ in range(quantities)], axis=1)
-    return np.asarray(norm.ppf((ranks + 0.5) / count))
+    return np.asarray(ndtri((ranks + 0.5) / count))

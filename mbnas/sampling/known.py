@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from sklearn.linear_model import BayesianRidge
+from scipy.special import ndtr
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import BayesianRidge
 
 Array = NDArray[np.float64]
 Params = Mapping[str, Any]
@@ -84,6 +86,8 @@ class Correction:
         if len(ratios) and float(np.abs(ratios).max()) < EXACT:
             self._error = 0.0
         elif len(ratios) >= FEW_PAIRS:
+            from sklearn.linear_model import BayesianRidge  # which takes a second to import
+
             self._model = BayesianRidge().fit(features[usable], ratios)
         elif len(ratios):
             self._shift = float(ratios.mean())
@@ -100,4 +104,4 @@ def chance_within(mean: Array, deviation: Array, most: float) -> Array:
     """The chance of staying within a limit, where the logarithm is known with an error."""
     if most <= 0:
         return np.zeros(len(mean))
-    return np.asarray(norm.cdf((np.log(most) + 1e-9 - mean) / np.maximum(deviation, 1e-9)))
+    return np.asarray(ndtr((np.log(most) + 1e-9 - mean) / np.maximum(deviation, 1e-9)))

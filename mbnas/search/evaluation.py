@@ -11,7 +11,7 @@ import optuna
 from numpy.typing import NDArray
 
 from mbnas.engine import Engine, Failed, LaidDown, Measure, Measured, Outcome, Train, Trained
-from mbnas.measure.predictor import Predictor
+from mbnas.measure.latency import Predictor
 from mbnas.network import Architecture, costs
 from mbnas.search.folder import StudyFolder
 from mbnas.search.front import broken_limit

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 
 from mbnas.errors import StudyError
-from mbnas.measure.latency import LatencyMeter
-from mbnas.measure.predictor import Predictor
+from mbnas.measure.latency import LatencyMeter, Predictor
 from mbnas.network import Architecture, costs
 from mbnas.search.foresight import rough_ms
 from mbnas.search.objectives import ARITHMETIC_COSTS, Limit
@@ -102,6 +100,8 @@ class FeasibilityCheck:
                 return float(self.predictor.predict([architecture])[0])
             graph = architecture.lower(self.classes)
             return rough_ms(costs(graph).macs, len(graph.nodes))
+
+        from sklearn.isotonic import IsotonicRegression  # which takes a second to import
 
         points = sorted(points, key=estimate)
         least = self._descend(points[0], estimate)

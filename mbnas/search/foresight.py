@@ -9,7 +9,7 @@ from functools import partial
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial
 
-from mbnas.measure.predictor import Predictor
+from mbnas.measure.latency import Predictor
 from mbnas.network import costs
 from mbnas.sampling.history import Observed
 from mbnas.sampling.known import Known, Params, Remembered

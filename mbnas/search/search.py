@@ -10,8 +10,7 @@ from optuna.samplers import BaseSampler
 from mbnas.data import Dataset
 from mbnas.engine import Engine, EngineName, check_engine, check_not_in_worker
 from mbnas.errors import StudyError
-from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
-from mbnas.measure.predictor import Predictor
+from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter, Predictor
 from mbnas.network import Architecture
 from mbnas.search.budget import Budget
 from mbnas.search.driver import Driver

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from threadpoolctl import threadpool_limits
 
 from mbnas.sampling.beliefs import log_error
@@ -162,7 +162,7 @@ class FrontReach:
         self, trial: Trial, to_beat: Trial, mean: float, spread: float, known: int, chance: float
     ) -> Stop | None:
         """Stops a trial whose chance to be better than the one to beat is too small."""
-        luck = float(student.ppf(1 - chance, max(1, known - 2)))
+        luck = float(stdtrit(max(1, known - 2), 1 - chance))  # of Student's distribution
         best = 1 - math.exp(mean - luck * spread)
         level = to_beat.value(self._goals.quality) or 0.0
         told = math.sqrt(level * (1 - level) / self._images) if self._images else 0.0

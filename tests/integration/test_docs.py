@@ -80,7 +80,7 @@ def test_the_commands_are_understood(page: Path) -> None:
         words = [word for word in command if "=" not in word] if "=" in command[0] else command
         words = words[1:] if words[0] == "exec" else words
         if Path(words[0]).name == "mbnas":
-            assert _parser(words[1:]).parse_args(words[1:]).run
+            assert _parser(words[1:]).parse_args(words[1:]).verb
 
 
 def test_the_steps_of_the_first_page_are_taken_to_the_letter(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import mbnas
+from mbnas.cli import VERBS
 
 HEAVY = ("torch", "optuna", "onnx", "onnxruntime", "plotly", "pandas", "sklearn")
 
@@ -30,7 +31,10 @@ def test_other_names_are_not() -> None:
         "import mbnas",
         "from mbnas.cli import main; main(['space', 'check', 'digits_tiny'])",
         "from mbnas.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
-        "from mbnas.cli import main\ntry: main(['space', '--help'])\nexcept SystemExit: pass",
+        *(
+            f"from mbnas.cli import main\ntry: main(['{verb}', '--help'])\nexcept SystemExit: pass"
+            for verb in VERBS
+        ),
     ],
 )
 def test_what_needs_no_torch_loads_none(statement: str) -> None:
