@@ -35,7 +35,7 @@ _STOPPED = (
 _INTERRUPTED = "interrupted: what is trained ends its epoch; Ctrl-C again ends at once"
 
 
-_MADE = "a new study: a precision is tried, and some networks are measured"
+_MADE = "a new study: some networks are tried and measured first"
 
 
 @contextlib.contextmanager

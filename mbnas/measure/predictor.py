@@ -15,10 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
-from sklearn.linear_model import Ridge
 
 from mbnas.measure.units import Unit, units
 from mbnas.network import Architecture
@@ -85,6 +81,8 @@ class LatencyPredictor:
         self._known: dict[Unit, float] = {}
         # One unit more or less costs what the profiler adds: it starts at nothing.
         self._weights = np.append(np.ones(len(self._kinds)), 0.0)
+        from sklearn.linear_model import Ridge  # scikit-learn takes a second to import
+
         ms = np.array([latency_ms for _, latency_ms in measured])
         rows = self._rows([architecture for architecture, _ in measured]) / ms[:, None]
         start, trust = self._weights, np.ones(len(ms))
@@ -152,6 +150,10 @@ class _Process:
         features: Callable[[Unit], Sequence[float]],
         settings: Sequence[float] | None,
     ) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
         self._features = features
         some = sorted(some, key=lambda unit: (-times[unit][1], unit.features))[:MOST_UNITS]
         table = self._table(some)

@@ -43,3 +43,17 @@ def test_what_needs_no_torch_loads_none(statement: str) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_no_verb_loads_what_it_may_not_need() -> None:
+    """Each takes a second, for every command and every process that a search starts."""
+    rare = ("sklearn", "torchvision", "scipy.stats")
+    program = (
+        "import importlib, sys"
+        f"\nfor verb in {tuple(VERBS)}: importlib.import_module('mbnas.cli.' + verb)"
+        f"\nprint('LOADED', [m for m in {rare} if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "LOADED []"

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from statistics import mean, stdev
+from typing import TYPE_CHECKING
 
 import numpy as np
 import optuna
 import plotly.graph_objects as go
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial
 
 from mbnas.report.groups import evaluated, spread
@@ -20,6 +20,9 @@ from mbnas.report.words import QUANTITIES, escaped
 from mbnas.search import Study, Trial
 from mbnas.search.storage import quiet_optuna
 from mbnas.space import Choice, Params
+
+if TYPE_CHECKING:
+    from optuna.importance import FanovaImportanceEvaluator
 
 FEWEST = 10
 """Trained trials without which nothing can be said."""
@@ -169,10 +172,16 @@ class _Sample:
         return [trial.params for trial in self.trials]
 
 
+def _evaluator(trees: int) -> FanovaImportanceEvaluator:
+    from optuna.importance import FanovaImportanceEvaluator  # with it scikit-learn: a second
+
+    return FanovaImportanceEvaluator(n_trees=trees, max_depth=DEPTH, seed=0)
+
+
 @lru_cache(maxsize=8)
 def _analysed(sample: _Sample) -> tuple[Importance, ...]:
     study = _as_optunas(sample)
-    evaluator = FanovaImportanceEvaluator(n_trees=TREES, max_depth=DEPTH, seed=0)
+    evaluator = _evaluator(TREES)
     # Not get_param_importances, which by itself lets the shares sum to 1.
     quality, cost = (evaluator.evaluate(study, target=partial(_value, at=at)) for at in (0, 1))
     names = [choice.name for choice in sample.choices]
@@ -192,7 +201,7 @@ def _by_chance(sample: _Sample) -> float:
     largest values are spread by Gumbel's law. A share has no unit, so both goals serve.
     """
     study, shuffler = _as_optunas(sample), np.random.default_rng(0)
-    evaluator = FanovaImportanceEvaluator(n_trees=SHUFFLED_TREES, max_depth=DEPTH, seed=0)
+    evaluator = _evaluator(SHUFFLED_TREES)
     largest = []
     for at in (0, 1) * max(SHUFFLES, SAMPLE // len(sample.values)):  # few networks are quick
         values = shuffler.permutation([pair[at] for pair in sample.values]).tolist()

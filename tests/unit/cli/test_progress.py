@@ -105,7 +105,7 @@ def test_the_end_of_a_budget_is_told() -> None:
         observer.time_is_up(3)
         observer.trials_wait(2)
     for said in (
-        "a precision is tried",
+        "a new study",
         "one in evaluation goes",
         "3 in evaluation go",
         "these: 2",
