@@ -55,7 +55,7 @@ def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
     (program,) = blocks(README, "python")
     assert_runs([sys.executable, "-c", program], tmp_path)
     assert (tmp_path / "studies" / "bundle" / "model.onnx").is_file()
-    assert (tmp_path / "studies" / "digits" / "report.html").is_file()
+    assert (tmp_path / "studies" / "from-python" / "report.html").is_file()
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)

@@ -15,8 +15,9 @@ examples:
 A search trains networks briefly and trusts the order that this gives. An audit says how far one
 may trust it: it draws networks from the space, trains each fully (some with a second seed, which
 shows how well an order can be known at all) and by shorter schedules, and shows how early the
-final order can be foretold. It recommends the cheapest schedule that is good enough, which is what
-to give a search as --epochs; or, where none is, the epoch of the full one at which to look.
+final order can be foretold. It recommends the fewest epochs that are good enough: of a short
+schedule, which is what to give a search as --epochs; or, if that is earlier, of the full one, at
+which to look (--rungs).
 
 Ctrl-C is safe at any time: the same command goes on, at the epoch.
 """

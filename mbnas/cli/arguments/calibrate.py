@@ -13,7 +13,8 @@ examples:
 Times networks of the space part by part and as a whole, fits a predictor, and shows its error on
 networks that it has not seen. `mbnas search` then finds it by itself: it says beforehand how much
 of the space meets a latency limit, and leaves out networks that are far above one without timing
-them. What a search reports is always measured. Valid for this machine and ONNX Runtime's version.
+them. What a search reports is always measured. Valid for this machine, ONNX Runtime's version,
+--classes, --threads, and the file as it is.
 A space of only some dozens of networks is refused: a search measures them all, and foresees none.
 """
 

@@ -17,7 +17,7 @@ A search trains briefly, which is enough to rank networks and not to know them. 
 lies nearest to it and the study's baselines (see mbnas baselines) are trained fully with several
 seeds, and timed anew, all together. When that is done the test part is opened, which nothing has
 seen until then; each opening is written down in study.json. The confirmed front is chosen by
-validation accuracy, and takes the place of the brief one in report, dashboard and export.
+validation accuracy; report and dashboard show it, and mbnas export picks from it.
 
 RECIPE is a file as for mbnas search; without it, it is the search's own, 6 times as long. Of
 the search's it keeps that length, precision, flip and crop, where it names none of its own.

@@ -11,17 +11,21 @@ _EPILOG = """\
 examples:
   mbnas search digits_tiny --data digits --trials 20 --epochs 6
   mbnas search search_spaces/cifar_mobile.toml --data folder:photos --study studies/photos \\
-      --trials 40 --epochs 3 --limit latency_ms=2
+      --trials 40 --limit latency_ms=2
   mbnas search cifar_mobile --data folder:cifar10.zip --subset 3000 --budget 2h --dry-run
-  mbnas search cifar_mobile --data folder:photos --recipe recipe.toml --maximize balanced_accuracy
+  mbnas search cifar_mobile --data folder:photos --study studies/uneven --recipe recipe.toml \\
+      --maximize balanced_accuracy
   mbnas search cifar_mobile --data folder:photos --study studies/faster --limit latency_ms=1 \\
       --start mobilenet_v2 --start bundle/architecture.json --reuse studies/photos
-  mbnas search cifar_mobile --data folder:photos --engine workers --trial-timeout 30m
-  mbnas search cifar_mobile --data folder:photos --engine ray --address auto --batch 16
+  mbnas search cifar_mobile --data folder:photos --study studies/gpus --engine workers \\
+      --trial-timeout 30m
+  mbnas search cifar_mobile --data folder:photos --study studies/cluster --engine ray \\
+      --address auto --batch 16
   MBNAS_STORAGE=postgresql+psycopg://me:secret@dbhost/nas \\
-      mbnas search cifar_mobile --data folder:photos --study studies/photos
+      mbnas search cifar_mobile --data folder:photos --study studies/shared
 
-LIMIT  latency_ms=2, params=1e6, macs=5e7, size_bytes=4e6: networks above it are not trained.
+COST   latency_ms, p90_ms, params, macs, size_bytes or resolution
+LIMIT  a cost and a number, such as latency_ms=2: networks above it are not trained.
 
 Networks that even with luck would not raise the front are not trained, or stopped at a rung.
 
@@ -36,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="search-space file, or a shipped space's name")
     parser.add_argument("--study", type=Path, help="study folder (default studies/NAME)")
     budget = parser.add_argument_group("budget (default 40 trials)")
-    budget.add_argument("--trials", type=int, help="networks to evaluate in all")
+    budget.add_argument("--trials", type=int, help="networks in all: trained, stopped, failed, or only timed because of a limit")
     budget.add_argument(
         "--budget",
         type=seconds,
