@@ -43,8 +43,7 @@ def packing(
 
     Each is written into `found`, and `keep` called, before the next is begun.
     """
-    rng = random.Random(2)
-    first, *some = [space.architecture(space.sample(rng)) for _ in range(count + 1)]
+    first, *some = candidates(space, count + 1)
     found |= {"candidates": count, "epochs": trainer.epochs}
     train(trainer, first)
     start = time.perf_counter()
@@ -70,6 +69,12 @@ def packing(
         apart = max(abs(one - other) for one, other in zip(accuracies, alone, strict=True))
         found[f"largest difference in accuracy, {way}"] = round(apart, 4)
         keep()
+
+
+def candidates(space: SearchSpace, count: int) -> list[Architecture]:
+    """So many networks, the same every time."""
+    rng = random.Random(2)
+    return [space.architecture(space.sample(rng)) for _ in range(count)]
 
 
 def at_once(

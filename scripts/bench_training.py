@@ -3,7 +3,7 @@
     .venv/bin/python scripts/bench_training.py --data cifar10.zip --out studies/published/training
     .venv/bin/python scripts/bench_training.py --short
 
-The stock loop is what one finds in most repositories: a DataLoader with two workers, eight
+The stock loop is what one finds in most repositories: DataLoaders with two workers, eight
 beside a GPU, PIL images and torchvision's transforms, maps in NCHW, an optimiser that is not
 fused, `loss.item()` at every step; in float32 on a CPU, with autocast on a GPU. The bare loop is
 forward, backward and step on one resident random batch in channels-last memory, in the same
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bare_loop import Bare, synchronize  # noqa: E402
-from bench_packing import packing  # noqa: E402
+from bench_packing import candidates, packing  # noqa: E402
 from bench_training_memory import memory  # noqa: E402
 from stock_loop import CLASSES, Part, Stock, read_images, torchvision_transform  # noqa: E402
 
@@ -160,21 +160,19 @@ def packed(
 ) -> None:
     """Candidates an hour, one at a time and several at once, as a search trains on the device."""
     trainer = make_trainer(train, held_out, recipe, device)
-    rng = random.Random(2)
-    some = [SPACE.architecture(SPACE.sample(rng)) for _ in range(3)]
+    some = candidates(SPACE, count)
     found["candidates an hour, stock loop"] = round(
-        3600 / stock_seconds(some, train, held_out, recipe.epochs, device)
+        3600 / stock_seconds(some[:: count // 3], train, held_out, recipe.epochs, device)
     )
     if device == "cpu":
-        found |= in_threads(trainer, count)
+        found |= in_threads(trainer, some)
     else:
         packing(trainer, SPACE, count, found, keep)
 
 
-def in_threads(trainer: TorchTrainer, count: int) -> dict[str, Any]:
+def in_threads(trainer: TorchTrainer, some: Sequence[Architecture]) -> dict[str, Any]:
     """Candidates an hour on a CPU, one at a time and two at once, in turns."""
-    rng = random.Random(2)
-    some = [SPACE.architecture(SPACE.sample(rng)) for _ in range(count)]
+    count = len(some)
     found: dict[str, Any] = {"candidates": count, "epochs": trainer.epochs}
     first: list[float] = []
     for pack in (1, 2, 1, 2):
@@ -274,6 +272,7 @@ def measure(
         "images": f"{images[0]} of {'CIFAR-10' if arguments.data else 'blurred noise'}",
         "precision": precision,
         "stock transforms": "torchvision" if has_torchvision() else "the same by hand, on PIL",
+        "stock evaluation": "by as many loading processes as training",
     }
     if on_gpu:
         reason = why_not(torch.device(device))

@@ -1,8 +1,8 @@
 """The loop that one finds in most repositories, for `bench_training.py` to be held against.
 
-A DataLoader with two workers, eight beside a GPU, PIL images and torchvision's transforms, maps in
-NCHW, an optimiser that is not fused, `loss.item()` at every step; float32 on a CPU, autocast on a
-GPU.
+DataLoaders with two workers each, eight beside a GPU, PIL images and torchvision's transforms,
+maps in NCHW, an optimiser that is not fused, `loss.item()` at every step; float32 on a CPU,
+autocast on a GPU.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from mbnas.model import build
 from mbnas.network import Architecture
+from mbnas.training.device import usual_precision
 from mbnas.training.recipe import Recipe
 
 CLASSES = 10
@@ -166,18 +167,20 @@ class Stock:
         size = architecture.resolution
         self.recipe, self.device = recipe, device
         self.size = recipe.batch_size_for(len(train.labels))
-        self.loader = DataLoader(
-            StockImages(train, size, mean, std, augment=True),
-            self.size,
-            shuffle=True,
-            drop_last=True,
-            num_workers=WORKERS if device == "cpu" else WORKERS_BESIDE_A_GPU,
-            persistent_workers=True,
-            pin_memory=device != "cpu",
+        loading: dict[str, Any] = {
+            "num_workers": WORKERS if device == "cpu" else WORKERS_BESIDE_A_GPU,
+            "persistent_workers": True,
+            "pin_memory": device != "cpu",
+        }
+        augmented = StockImages(train, size, mean, std, augment=True)
+        self.loader = DataLoader(augmented, self.size, shuffle=True, drop_last=True, **loading)
+        self.held_out = DataLoader(
+            StockImages(held_out, size, mean, std, augment=False), 512, **loading
         )
-        self.held_out = DataLoader(StockImages(held_out, size, mean, std, augment=False), 512)
         self.architecture = architecture
         self.steps = len(train.labels) // self.size
+        # float32 on a CPU; on a GPU bfloat16, where mbnas too would train in it.
+        self.halved = device != "cpu" and usual_precision("auto", torch.device(device)) != "float32"
 
     def begin(self, seed: int) -> None:
         torch.manual_seed(seed)
@@ -201,8 +204,7 @@ class Stock:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.zero_grad()
-            on_gpu = self.device != "cpu"
-            with torch.autocast(self.device, torch.bfloat16, enabled=on_gpu):
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.halved):
                 logits = self.network(images.to(self.device))
                 loss = F.cross_entropy(
                     logits,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -145,6 +147,10 @@ def _serve(pipe: Connection, place: Place, tools: SharedCopy, classes: int, log:
                 outcome = failed(job, error, 0.0)
             except ConnectionError:  # the driver is gone; any other is the job's own
                 raise
+            except torch.AcceleratorError:  # after which nothing can be done on a GPU in here
+                traceback.print_exc()
+                sys.stderr.flush()
+                os._exit(1)
             except Exception as error:  # noqa: BLE001 - raised again in the driver
                 _report(pipe, error)
                 continue

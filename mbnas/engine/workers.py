@@ -245,6 +245,7 @@ class WorkersEngine:
         task, seat.task = seat.task, None
         assert task is not None
         if isinstance(outcome, Failed) and outcome.kind == "out of memory" and task.share < WHOLE:
+            _clear(seat)  # what the attempt may still hold, a broken-off capture above all
             self._again(replace(task, share=WHOLE))
             return None
         return outcome

@@ -23,6 +23,7 @@ from mbnas.measure.host import Host, this_host
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
 from mbnas.network import Architecture
 from mbnas.search.events import Observer
+from mbnas.training.gpu.form import warn_of_torchs_layers
 from mbnas.training.images import Normalisation
 from mbnas.training.recipe import Precision, Recipe
 from mbnas.training.torch_trainer import TorchTrainer
@@ -140,6 +141,9 @@ class Equipment:
         if beside and isinstance(meter, OrtLatencyMeter):
             # The cores, which training does not need, measure the next network meanwhile.
             meter = MeasuringProcess(meter.threads, meter.seconds)
+        if isinstance(trainer, TorchTrainer) and not trainer.uses_cores:
+            with contextlib.suppress(RuntimeError):  # a full memory, which the training will tell
+                warn_of_torchs_layers(trainer.device)  # for workers, whose warnings nobody sees
         classes, on_wait = len(self.data.classes), observer.waits_for_cores
         engine: Engine
         if isinstance(meter, RayMeter):

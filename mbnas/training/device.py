@@ -11,17 +11,25 @@ from typing import Any
 
 import torch
 
-from mbnas.errors import BuildError
+from mbnas.errors import BuildError, MbnasError
 from mbnas.training.recipe import Precision
+from mbnas.training.trainer import OutOfMemoryError
 
 NO_MEMORY = (
     "DefaultCPUAllocator",
     "CUDA error: out of memory",
+    "HIP error: out of memory",
     "Triton Error [CUDA]: out of memory",
+    "Triton Error [HIP]: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
     "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_NOT_INITIALIZED",
+    "_ALLOCATION_FAILED",
 )
-"""What names a lack of memory in errors of torch and Triton that have no type of their own."""
+"""What names a lack of memory in errors of torch and Triton that have no type of their own. The
+libraries' handles are not initialised where these find none, and cuDNN 9 tells whose allocation
+failed."""
 
 
 _TURN = threading.Lock()
@@ -52,8 +60,12 @@ def own_stream(device: torch.device) -> Iterator[None]:
     except IndexError:
         stream = torch.cuda.Stream(index)  # type: ignore[no-untyped-call]
     with torch.cuda.device(index), torch.cuda.stream(stream):
-        yield
-    free.append(stream)  # but for one that an error may have left in the middle of a capture
+        try:
+            yield
+        except MbnasError:  # told between two steps; others may come in the middle of a capture
+            free.append(stream)
+            raise
+    free.append(stream)
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -61,6 +73,7 @@ def choose_device(name: str | None) -> torch.device:
 
     Raises:
         BuildError: the named device is not there.
+        OutOfMemoryError: it is, and its memory is full.
     """
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -69,6 +82,8 @@ def choose_device(name: str | None) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
+        if lacks_memory(error):
+            raise OutOfMemoryError(f"device {name}: {reason}") from None
         raise BuildError(f'device "{name}": not to be had here ({reason}); try cpu') from None
     if device.type not in ("cpu", "cuda"):
         raise BuildError(f'device "{name}": not to be trained on; try cpu, or cuda')
@@ -87,9 +102,17 @@ def usual_precision(asked: Precision, device: torch.device) -> Precision:
     """The precision asked for; of `auto`, what the device is sure to gain by."""
     if asked != "auto":
         return asked
-    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-        return "bfloat16"
-    return "float32"
+    return "bfloat16" if device.type == "cuda" and _have_bfloat16(device) else "float32"
+
+
+def _have_bfloat16(device: torch.device) -> bool:
+    """Whether a GPU computes in bfloat16 by itself; where none is named, whether all do."""
+    every = range(torch.cuda.device_count()) if device.index is None else [device.index]
+    for index in every:
+        with torch.cuda.device(index):
+            if not torch.cuda.is_bf16_supported(including_emulation=False):
+                return False
+    return True
 
 
 def free_bytes(device: torch.device) -> float:

@@ -20,8 +20,9 @@ from mbnas.training.recipe import Recipe
 from mbnas.training.steps import Steps
 from mbnas.training.trainer import Epoch, NonFiniteLossError, Weights, no_step
 
-EVALUATION_BATCH = {"cpu": 512, "cuda": 1024}
-"""Images evaluated at once: more on a GPU, where handing over takes longer than the work."""
+EVALUATION_PIXELS = {"cpu": 512 * 32**2, "cuda": 1024 * 32**2}
+"""Of images evaluated at once: more on a GPU, where handing over takes longer than the work. What
+they take is to be no more than a training's step takes, whatever their resolution."""
 
 
 class TrainingRun:
@@ -152,7 +153,8 @@ class TrainingRun:
         self.network.eval()
         right = torch.zeros(self._classes, dtype=torch.int64, device=self._device)
         with self.steps.averaged():
-            size = EVALUATION_BATCH[self._device.type]
+            fitting = EVALUATION_PIXELS[self._device.type] // max(32, self._resolution) ** 2
+            size = max(fitting, self.steps.size // 2)  # in twice the bytes of a training's bfloat16
             for images, labels in self._validation.batches(self._resolution, size):
                 on_step()
                 hit = self.steps.forward(images).argmax(1) == labels

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
+import torch
 from engine_fakes import (
     CoresMeter,
     Deadly,
@@ -36,6 +37,7 @@ from helpers import ROOT, some_architectures, stripes, tiny_space
 
 import mbnas.engine.places
 import mbnas.engine.workers
+import mbnas.training.gpu.form
 from mbnas.data import load_data
 from mbnas.engine import Failed, Measure, Measured, Train, Trained, WorkersEngine
 from mbnas.engine.sharing import SharedCopy
@@ -256,6 +258,18 @@ def test_an_error_of_the_system_is_the_jobs_own() -> None:
             engine.wait(ignore)
 
 
+def test_a_gpu_that_fails_costs_what_a_crash_costs() -> None:
+    (network,) = some_architectures(tiny_space(), 1)
+    with opened(FakeTrainer(before=Raises(torch.AcceleratorError("uncorrectable ECC")))) as engine:
+        engine.submit(Train(7, Assignment(network, 0)))
+        outcome = engine.wait(ignore)
+        engine.submit(Measure(8, network))
+        assert isinstance(engine.wait(ignore), Measured)
+    assert isinstance(outcome, Failed)
+    assert (outcome.trial, outcome.kind) == (7, "lost worker")
+    assert "uncorrectable ECC" in outcome.log
+
+
 def test_shared_memory_that_is_too_small_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = TorchTrainer(
         stripes(640), stripes(64), 2, Recipe(epochs=2), flip=True, crop=True, device="cpu"
@@ -265,8 +279,8 @@ def test_shared_memory_that_is_too_small_is_told(monkeypatch: pytest.MonkeyPatch
         WorkersEngine(trainer, FakeLatencyMeter(), classes=2, pack=1)
 
 
-def test_the_driver_keeps_no_images_that_the_workers_have() -> None:
-    equipment = Equipment(
+def of_workers() -> Equipment:
+    return Equipment(
         load_data("digits"),
         8,
         Recipe(epochs=1),
@@ -277,6 +291,19 @@ def test_the_driver_keeps_no_images_that_the_workers_have() -> None:
         None,
         1,
     )
+
+
+def test_the_driver_tells_where_workers_compute_by_torchs_layers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(TorchTrainer, "uses_cores", False)  # as one on a GPU
+    monkeypatch.setattr(mbnas.training.gpu.form, "why_not", lambda _: "no C compiler")
+    with pytest.warns(UserWarning, match="no C compiler"), of_workers().engine(Observer()):
+        pass
+
+
+def test_the_driver_keeps_no_images_that_the_workers_have() -> None:
+    equipment = of_workers()
     trainer = equipment.trainer(Observer())
     assert isinstance(trainer, TorchTrainer)
     held = weakref.ref(trainer._train)

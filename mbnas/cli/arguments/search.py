@@ -40,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="search-space file, or a shipped space's name")
     parser.add_argument("--study", type=Path, help="study folder (default studies/NAME)")
     budget = parser.add_argument_group("budget (default 40 trials)")
-    budget.add_argument("--trials", type=int, help="networks in all: trained, stopped, failed, or only timed because of a limit")
+    budget.add_argument(
+        "--trials",
+        type=int,
+        help="networks in all: trained, stopped, failed, or only timed because of a limit",
+    )
     budget.add_argument(
         "--budget",
         type=seconds,

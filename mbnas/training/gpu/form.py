@@ -26,14 +26,23 @@ from mbnas.training.gpu.tiles import fits
 
 def gpu_form(network: Network, device: torch.device) -> Callable[[Tensor], Tensor]:
     """What computes a network's logits on a GPU: a `GpuForm`, where Triton works."""
+    return network if warn_of_torchs_layers(device) else GpuForm(network)
+
+
+def warn_of_torchs_layers(device: torch.device) -> bool:
+    """Warns where networks are to be computed by torch's own layers, and whether it is so.
+
+    Raises:
+        RuntimeError: the GPU's memory is full, which says nothing of them.
+    """
     reason = why_not(device)
-    if reason is None:
-        return GpuForm(network)
-    warnings.warn(
-        f"{device}: Triton does not work ({reason}); trainings take longer, by torch's own layers",
-        stacklevel=2,
-    )
-    return network
+    if reason is not None:
+        warnings.warn(
+            f"{device}: Triton does not work ({reason}); trainings take longer, by torch's own"
+            " layers",
+            stacklevel=2,
+        )
+    return reason is not None
 
 
 @functools.cache

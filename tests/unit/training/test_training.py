@@ -241,6 +241,26 @@ def test_balanced_accuracy_counts_classes_alike() -> None:
     assert epoch.balanced_accuracy == pytest.approx(0.5)
 
 
+def test_large_images_are_evaluated_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a step of training takes them, whose memory is what is estimated and known to be there."""
+    asked: list[int] = []
+    batches = ImageTensors.batches
+
+    def spied(self: ImageTensors, resolution: int, size: int) -> Any:
+        asked.append(size)
+        return batches(self, resolution, size)
+
+    monkeypatch.setattr(ImageTensors, "batches", spied)
+    for resolution in (32, 64, 224):
+        some = stripes(24, resolution)
+        by = TorchTrainer(
+            some, some, 2, Recipe(epochs=1, batch_size=8), flip=True, crop=True, device="cpu"
+        )
+        one = some_architectures(tiny_space(resolution=resolution), 1)[0]
+        by.train(Assignment(one, 0), lambda _: None)
+    assert asked == [512, 128, 10]
+
+
 def test_memory_grows_with_the_batch() -> None:
     small, large = (trainer(Recipe(batch_size=size)).memory(network()) for size in (32, 64))
     assert 0 < small < large < 1
