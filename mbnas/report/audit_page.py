@@ -58,7 +58,10 @@ def audit_dataframe(audit: Audit) -> pandas.DataFrame:
         for one in audit.foretellings
     ]
     two_seeds = {"kind": "ceiling", "name": "two seeds", "epochs": audit.epochs, "share": 1.0}
-    return pandas.DataFrame([*rows, {**two_seeds, **_figures(audit.ceiling), "recommended": False}])
+    frame = pandas.DataFrame(
+        [*rows, {**two_seeds, **_figures(audit.ceiling), "recommended": False}]
+    )
+    return frame.astype({"networks_best_quarter": "Int64"})  # which two seeds have none of
 
 
 def _best_count(audit: Audit) -> int:
