@@ -119,10 +119,14 @@ class Recipe:
         return _WEIGHT_DECAY[self.optimizer] if self.weight_decay is None else self.weight_decay
 
     def batch_size_for(self, images: int) -> int:
-        """The batch size for so many training images: about forty steps an epoch up to 10,000."""
+        """The batch size for so many training images: a power of two near eighty steps an epoch.
+
+        Of 24 networks on 5,400 images, one epoch of 84 steps foretold the order better than three
+        of 21 did (studies/published/audits).
+        """
         if self.batch_size:
             return min(self.batch_size, images)
-        power = 1 << max(0, round(images / 40) - 1).bit_length()
+        power = 1 << round(math.log2(max(1, images / 80)))
         return min(max(32, min(256, power)), images)
 
     def rate_at(self, step: int, steps: int, batch_size: int) -> float:

@@ -46,6 +46,8 @@ def test_batch_size_fits_the_data(images: int) -> None:
     assert 1 <= size <= min(images, 256)
     if images >= 32:
         assert size >= 32
+    if 32 * 80 <= images <= 256 * 80:
+        assert 56 <= images // size <= 114
 
 
 @given(
