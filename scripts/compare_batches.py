@@ -37,10 +37,10 @@ def settings(audit: Path) -> dict[str, Any]:
     return read
 
 
-def rows(audits: list[Path], usual: int) -> Iterator[str]:
+def rows(audits: list[Path]) -> Iterator[str]:
     *_, (epochs, final) = schedules(audits[0])
     for audit in audits:
-        size = settings(audit)["recipe"]["batch_size"] or usual
+        size = settings(audit)["recipe"]["batch_size"]
         for length, found in schedules(audit):
             both = sorted(found.keys() & final.keys())
             if audit == audits[0] and length == epochs:
@@ -56,7 +56,6 @@ def rows(audits: list[Path], usual: int) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("audits", type=Path, nargs="+", help="folders, the one of the order first")
-    parser.add_argument("--usual", type=int, default=256, help="batch of those that name none")
     arguments = parser.parse_args()
     read = [settings(audit) for audit in arguments.audits]
     for key in ("space", "digest", "seed"):
@@ -71,7 +70,7 @@ def main() -> None:
         "",
         "| batch | epochs | networks | mean accuracy | τ (95 % interval) |",
         "|---|---|---|---|---|",
-        *rows(arguments.audits, arguments.usual),
+        *rows(arguments.audits),
         "",
     ]
     OUT.write_text("\n".join(lines))

@@ -195,7 +195,7 @@ def training_on_gpu(folder: Path) -> tuple[str, list[Row]]:
         if key.startswith("candidates an hour, ") and not isinstance(value, str)
     }
     alone, stock = rates.pop("one at a time"), rates.pop("stock loop")
-    slower = "" if "stock evaluation" in read else ", whose evaluation had one loading process"
+    slower = "" if "stock evaluation" in read else ", which evaluated without loading processes"
     rows += [
         Row(
             f"candidates an hour on a GPU, {way}",

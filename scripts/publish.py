@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("study", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--command", required=True, help="that makes the study again")
-    parser.add_argument("--trained-on", help="what it was trained on, where that is a GPU")
+    parser.add_argument("--trained-on", help="the GPU, of a search that is not confirmed")
     arguments = parser.parse_args()
     study = mbnas.open_study(arguments.study)
     found = mbnas.open_confirmation(study)
@@ -53,6 +53,7 @@ def main() -> None:
         earlier.unlink()
     if found is None:
         networks = {f"trial-{trial.number}": trial.architecture for trial in study.front}
+        (out / "confirmed.json").unlink(missing_ok=True)
         text = searched_page(study, arguments.command, arguments.trained_on)
     else:
         networks = {
@@ -139,7 +140,7 @@ def searched_page(study: Study, command: str, trained_on: str | None) -> str:
             f"Made by `{command}`, written by `scripts/publish.py`. Images: {_sizes(study)}."
             f" {plural(len(trials), 'trial')} of {plural(study.record.recipe.epochs, 'epoch')}"
             f" ({', '.join(f'{number} {status}' for status, number in each.most_common())}),"
-            f" {span(_search_seconds(study))} of training, several at once"
+            f" {span(_search_seconds(study))} of training"
             f"{f', on {trained_on}' if trained_on else ''}. {host.cpu}, {host.cores} cores,"
             f" {plural(host.threads, 'thread')}, ONNX Runtime {host.onnxruntime};"
             f" {_noisy_of_search(study)}. Not confirmed: accuracies are of the validation part,"

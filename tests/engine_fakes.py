@@ -208,10 +208,12 @@ class NoRoom(FakeTrainer):
         name = assignment.architecture.id
         if name == self.network and not marks(self.folder, "refused"):
             mark(self.folder, "refused", name)
+            mark(self.folder, "refused_in", os.getpid())
             raise OutOfMemoryError("training on cuda: no room")
         with inside(self.folder, name):
             if name == self.network and marks(self.folder, "inside") == [name]:
                 mark(self.folder, "alone", name)
+                mark(self.folder, "alone_in", os.getpid())
             return super().train(assignment, on_epoch, on_step)
 
 

@@ -87,7 +87,11 @@ def _gpu(index: int) -> Finding:
         return note(what, said, "install a C compiler (Debian: gcc), and the Triton of this torch")
     if shutil.which(MPS) and not _mps_runs():
         said += "; its trainings take turns, and with NVIDIA's MPS they would not"
-        return note(what, said, f"{MPS} -d before a search ends sooner; echo quit | {MPS} ends it")
+        return note(
+            what,
+            said,
+            f"{MPS} -d before a search, which then ends sooner; echo quit | {MPS} stops it",
+        )
     return well(what, said)
 
 

@@ -6,9 +6,11 @@ import os
 import pickle
 import platform
 import queue
+import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -176,6 +178,10 @@ def _work(
         say(Ended(pickle.dumps(outcome)))
     except _CancelledError:
         pass  # nobody hears
+    except torch.AcceleratorError:  # after which nothing can be done on a GPU in here
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
     except Exception as error:  # noqa: BLE001 - raised again where the task is asked for
         say(error)
 

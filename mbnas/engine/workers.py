@@ -278,7 +278,8 @@ class WorkersEngine:
             self._again(again)
             return None
         if not self._begun:
-            said = f"engine workers: none could begin: {how}; {MAIN_GUARD}"
+            *_, last = log.splitlines() or [""]
+            said = f"engine workers: none could begin: {how} {last}".rstrip() + f"; {MAIN_GUARD}"
             raise StudyError(said) from None
         how += ", before it began," if starting else ","
         return Failed(task.job.trial, "lost worker", f"{how} for the second time", seconds, log)

@@ -141,9 +141,13 @@ class Equipment:
         if beside and isinstance(meter, OrtLatencyMeter):
             # The cores, which training does not need, measure the next network meanwhile.
             meter = MeasuringProcess(meter.threads, meter.seconds)
-        if isinstance(trainer, TorchTrainer) and not trainer.uses_cores:
+        if (
+            self.engine_name == "workers"
+            and isinstance(trainer, TorchTrainer)
+            and not trainer.uses_cores
+        ):
             with contextlib.suppress(RuntimeError):  # a full memory, which the training will tell
-                warn_of_torchs_layers(trainer.device)  # for workers, whose warnings nobody sees
+                warn_of_torchs_layers(trainer.device)  # in workers nobody sees a warning
         classes, on_wait = len(self.data.classes), observer.waits_for_cores
         engine: Engine
         if isinstance(meter, RayMeter):

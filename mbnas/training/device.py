@@ -107,6 +107,8 @@ def usual_precision(asked: Precision, device: torch.device) -> Precision:
 
 def _have_bfloat16(device: torch.device) -> bool:
     """Whether a GPU computes in bfloat16 by itself; where none is named, whether all do."""
+    if not torch.cuda.is_available():
+        return False
     every = range(torch.cuda.device_count()) if device.index is None else [device.index]
     for index in every:
         with torch.cuda.device(index):

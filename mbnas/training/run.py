@@ -21,8 +21,9 @@ from mbnas.training.steps import Steps
 from mbnas.training.trainer import Epoch, NonFiniteLossError, Weights, no_step
 
 EVALUATION_PIXELS = {"cpu": 512 * 32**2, "cuda": 1024 * 32**2}
-"""Of images evaluated at once: more on a GPU, where handing over takes longer than the work. What
-they take is to be no more than a training's step takes, whatever their resolution."""
+"""Of images evaluated at once: more on a GPU, where handing over takes longer than the work."""
+EVALUATED_IN_BATCHES = 4
+"""Of training, at most: a step keeps all its maps, and evaluation three of them at a time."""
 
 
 class TrainingRun:
@@ -154,7 +155,8 @@ class TrainingRun:
         right = torch.zeros(self._classes, dtype=torch.int64, device=self._device)
         with self.steps.averaged():
             fitting = EVALUATION_PIXELS[self._device.type] // max(32, self._resolution) ** 2
-            size = max(fitting, self.steps.size // 2)  # in twice the bytes of a training's bfloat16
+            most = EVALUATED_IN_BATCHES * self.steps.size
+            size = max(1, self.steps.size // 2, min(fitting, most))
             for images, labels in self._validation.batches(self._resolution, size):
                 on_step()
                 hit = self.steps.forward(images).argmax(1) == labels

@@ -151,6 +151,7 @@ def test_one_that_meets_a_lack_of_memory_is_trained_again_alone(tmp_path: Path) 
     assert all(isinstance(outcome, Trained) for outcome in outcomes)
     assert marks(tmp_path, "refused") == [some[1].id]
     assert marks(tmp_path, "alone") == [some[1].id]
+    assert marks(tmp_path, "alone_in") != marks(tmp_path, "refused_in"), "a process of its own"
 
 
 def test_nothing_is_measured_beside_a_training_on_the_same_cores(

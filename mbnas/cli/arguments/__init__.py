@@ -1,5 +1,6 @@
 """What each verb takes, with its help. One verb a file, none of which loads what the verb does.
 
-That takes seconds (torch, scikit-learn, plotly), and whoever asks for help or mistypes an option
-is not to wait for it. So the defaults of rooms stand here once more; a test holds them equal.
+That takes seconds (torch, plotly), and whoever asks for help or mistypes an option is not to wait
+for it; a `--limit` apart, whose words its room checks. So the defaults of rooms stand here once
+more; a test holds them equal.
 """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mbnas.analysis import audit_record, auditing, confirm, contenders, retarget
-from mbnas.cli import VERBS, _parser
+from mbnas.cli import VERBS, _parser, steer
 from mbnas.measure import calibration, latency
 from mbnas.search import DEFAULT_SAMPLER, SAMPLERS
 
@@ -60,6 +60,11 @@ def test_other_numbers_and_names_of_the_help_are_the_rooms(
     assert "default six times a search's" in help_of("audit", capsys)
     assert f"Without any: {', '.join(contenders.USUAL)}" in help_of("baselines", capsys)
     assert f"its latency ({retarget.REACH} by default)" in help_of("retarget", capsys)
+
+
+@pytest.mark.parametrize("wish", steer._WILL)
+def test_what_a_search_can_be_told_is_what_the_verb_does(wish: str) -> None:
+    assert parsed("steer", "some", wish).wish == wish
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -60,10 +60,13 @@ def test_bfloat16_is_asked_of_the_gpu_that_trains_and_of_all_where_all_may(
         yield
         current.pop()
 
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "device", on)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: current[-1] == 1)
     assert usual_precision("auto", torch.device(device)) == precision
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert usual_precision("auto", torch.device(device)) == "float32"
 
 
 def test_a_stream_is_had_again_unless_an_error_may_have_left_it_in_a_capture(

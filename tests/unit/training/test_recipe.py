@@ -89,7 +89,8 @@ def test_rungs_that_are_given_are_kept_and_fall_away_with_the_epochs() -> None:
 
 
 def test_few_images_are_seen_more_often_and_large_ones_in_small_batches() -> None:
-    assert Recipe.for_images(50_000, 32) == Recipe()
+    assert Recipe.for_images(50_000, 32) == Recipe(batch_size=256)
+    assert Recipe.for_images(5_400, 16).batch_size == 64, "settled, so that a study keeps it"
     assert Recipe.for_images(1_000, 8).epochs > Recipe().epochs
     assert Recipe.for_images(50_000, 224).batch_size == 64
     assert Recipe.for_images(1_000, 8, epochs=3).epochs == 3

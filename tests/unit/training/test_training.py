@@ -242,7 +242,7 @@ def test_balanced_accuracy_counts_classes_alike() -> None:
 
 
 def test_large_images_are_evaluated_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a step of training takes them, whose memory is what is estimated and known to be there."""
+    """No more than a step of training has room for, whose memory is what is estimated."""
     asked: list[int] = []
     batches = ImageTensors.batches
 
@@ -251,14 +251,14 @@ def test_large_images_are_evaluated_few_at_once(monkeypatch: pytest.MonkeyPatch)
         return batches(self, resolution, size)
 
     monkeypatch.setattr(ImageTensors, "batches", spied)
-    for resolution in (32, 64, 224):
-        some = stripes(24, resolution)
+    for resolution, batch in ((32, 8), (32, 256), (64, 256), (224, 8), (768, 1)):
+        some = stripes(40 if resolution < 768 else 4, resolution)
         by = TorchTrainer(
-            some, some, 2, Recipe(epochs=1, batch_size=8), flip=True, crop=True, device="cpu"
+            some, some, 2, Recipe(epochs=1, batch_size=batch), flip=True, crop=True, device="cpu"
         )
         one = some_architectures(tiny_space(resolution=resolution), 1)[0]
         by.train(Assignment(one, 0), lambda _: None)
-    assert asked == [512, 128, 10]
+    assert asked == [32, 160, 128, 10, 1]
 
 
 def test_memory_grows_with_the_batch() -> None:
