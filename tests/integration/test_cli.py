@@ -46,7 +46,7 @@ def test_the_same_command_goes_on_and_says_what_it_found(
     assert len(open_study(study_copy).trials) > len(open_study(real_study.folder).trials)
     other = run_mbnas(*command, "--trials", TRIALS + 1, "--batch-size", 16)
     assert other.returncode == 1
-    assert "batch_size: 0 there, 16 now" in other.stderr
+    assert "batch_size: 32 there, 16 now" in other.stderr
 
 
 def test_report_writes_one_file_and_two_tables(study_copy: Path) -> None:
