@@ -51,6 +51,8 @@ from mbnas.training.trainer import Assignment, Epoch  # noqa: E402
 SPACE = load_space(str(ROOT / "search_spaces" / "cifar_mobile.toml"))
 QUANTILES = (0.15, 0.5, 0.85)
 NAMES = ("small", "middling", "large")
+BATCH = {"cpu": 64, "cuda": 256}
+"""As for some thousand images, and for tens of thousands."""
 
 
 def networks() -> list[Architecture]:
@@ -85,12 +87,13 @@ def speed(
     precision: Precision,
 ) -> dict[str, Any]:
     """Seconds an epoch: bare, ours, stock, in turns; and the ratios, each within a round."""
-    trainer = make_trainer(train, held_out, Recipe(precision=precision), device)
+    recipe = recipe_on(device, precision=precision)
+    trainer = make_trainer(train, held_out, recipe, device)
     size = trainer.recipe.batch_size_for(len(train.labels))
     with trainer.prepared(architecture):
         run = trainer._run(architecture, 0, None)
         bare = Bare(architecture, size, device, precision)
-    stock = Stock(architecture, train, held_out, Recipe(), device)
+    stock = Stock(architecture, train, held_out, recipe, device)
     stock.begin(0)
     draws, steps = torch.Generator(), run.steps.an_epoch
     rows = []
@@ -199,7 +202,7 @@ def stock_seconds(
     """What the stock loop takes for one of these: its first epoch, and the others like a second."""
     took = 0.0
     for one in some:
-        stock = Stock(one, train, held_out, Recipe(epochs=epochs), device)
+        stock = Stock(one, train, held_out, recipe_on(device, epochs=epochs), device)
         stock.begin(0)
         for count in (1, epochs - 1)[:epochs]:
             start = time.perf_counter()
@@ -209,13 +212,17 @@ def stock_seconds(
     return took / len(some)
 
 
+def recipe_on(device: str, **changes: Any) -> Recipe:
+    return Recipe(batch_size=BATCH[torch.device(device).type], **changes)
+
+
 def make_trainer(train: Part, held_out: Part, recipe: Recipe, device: str) -> TorchTrainer:
     return TorchTrainer(train, held_out, CLASSES, recipe, flip=True, crop=True, device=device)
 
 
 def settled_precision(train: Part, held_out: Part, device: str) -> Precision:
     """That in which a study trains on the device; on a CPU some steps of the networks tell."""
-    trainer = make_trainer(train, held_out, Recipe(), device)
+    trainer = make_trainer(train, held_out, recipe_on(device), device)
     return trainer.settle_precision(networks()) if device == "cpu" else trainer.recipe.precision
 
 
@@ -287,7 +294,7 @@ def measure(
         if "accuracy" in arguments.parts:
             say(f"accuracy of the {name} network")
             seeds, epochs = (2, 2) if short else (3, 2) if on_gpu else (3, 3)
-            recipe = Recipe(epochs=epochs, precision=precision)
+            recipe = recipe_on(device, epochs=epochs, precision=precision)
             found = accuracies(architecture, train, held_out, seeds, recipe, device)
             results.setdefault(f"{name} network", {}).update(found)
             keep(results)
@@ -295,7 +302,7 @@ def measure(
         say("packing")
         count, epochs = (16, 4) if on_gpu else (4, 1) if short else (6, 1)
         found = results["packing"] = {}
-        recipe = Recipe(epochs=epochs, precision=precision)
+        recipe = recipe_on(device, epochs=epochs, precision=precision)
         packed(train, held_out, count, recipe, device, found, lambda: keep(results))
         keep(results)
     if "memory" in arguments.parts and arguments.data is not None and not on_gpu:
