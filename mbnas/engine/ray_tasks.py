@@ -6,11 +6,9 @@ import os
 import pickle
 import platform
 import queue
-import sys
 import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,7 +19,7 @@ import ray
 import torch
 
 from mbnas.engine.jobs import Job, Measure, Measured, Outcome, Train
-from mbnas.engine.work import TRIAL_FAILURES, failed
+from mbnas.engine.work import TRIAL_FAILURES, end_at_once, failed
 from mbnas.engine.work import train as train_here
 from mbnas.errors import StudyError
 from mbnas.measure.host import Host, this_host
@@ -179,9 +177,7 @@ def _work(
     except _CancelledError:
         pass  # nobody hears
     except torch.AcceleratorError:  # after which nothing can be done on a GPU in here
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)
+        end_at_once()
     except Exception as error:  # noqa: BLE001 - raised again where the task is asked for
         say(error)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import pickle
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import numpy as np
 
@@ -207,6 +210,13 @@ def sendable(error: Exception) -> Exception:
     except Exception:  # noqa: BLE001 - an error may be made of anything
         return RuntimeError(said)
     return error
+
+
+def end_at_once() -> NoReturn:
+    """Ends this process, as a crash would, once its log has the error that is being handled."""
+    traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def how_ended(code: int | None) -> str:

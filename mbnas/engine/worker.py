@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import sys
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +18,7 @@ from mbnas.engine.interrupts import held_interrupts, leave_to_driver
 from mbnas.engine.jobs import LOG_LINES, Job, Outcome
 from mbnas.engine.places import Place
 from mbnas.engine.sharing import SharedCopy
-from mbnas.engine.work import evaluate, failed, how_ended, sendable
+from mbnas.engine.work import end_at_once, evaluate, failed, how_ended, sendable
 from mbnas.errors import StudyError
 from mbnas.measure.cores import keep_to
 from mbnas.measure.latency import LatencyMeter, OrtLatencyMeter
@@ -148,9 +146,7 @@ def _serve(pipe: Connection, place: Place, tools: SharedCopy, classes: int, log:
             except ConnectionError:  # the driver is gone; any other is the job's own
                 raise
             except torch.AcceleratorError:  # after which nothing can be done on a GPU in here
-                traceback.print_exc()
-                sys.stderr.flush()
-                os._exit(1)
+                end_at_once()
             except Exception as error:  # noqa: BLE001 - raised again in the driver
                 _report(pipe, error)
                 continue

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from engine_fakes import ignore
 from helpers import some_architectures, stripes, tiny_space
 from ray_fakes import Broken, Held, Opened, network, ray, wait_for
@@ -113,6 +114,19 @@ def test_any_other_error_stops_everything(opened: Opened) -> None:
     assert type(caught.value) is ZeroDivisionError
     assert "in a Ray worker:" in caught.value.__notes__[0]
     assert "in fail" in caught.value.__notes__[0]
+
+
+def test_a_gpu_that_fails_costs_what_a_crash_costs(opened: Opened) -> None:
+    def fail(_: Architecture) -> None:
+        raise torch.AcceleratorError("uncorrectable ECC")
+
+    engine = opened(FakeTrainer(before=fail))
+    engine.submit(Train(7, Assignment(network(), 0)))
+    lost = engine.wait(ignore)
+    engine.submit(Measure(8, network()))
+    assert isinstance(engine.wait(ignore), Measured)
+    assert isinstance(lost, Failed)
+    assert (lost.trial, lost.kind) == (7, "lost worker")
 
 
 def test_an_epoch_is_on_this_disk_before_it_is_heard_of(opened: Opened, tmp_path: Path) -> None:

@@ -39,6 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("file", metavar="FILE", help="search-space file, or a shipped space's name")
     parser.add_argument("--study", type=Path, help="study folder (default studies/NAME)")
+    _add_budget(parser)
+    _add_goals(parser)
+    add_data(parser)
+    add_training(parser, epochs="for each network (default 5; more where images are few)")
+    _add_choice(parser)
+    _add_places(parser)
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would run and about how long; write nothing",
+    )
+
+
+def _add_budget(parser: argparse.ArgumentParser) -> None:
+    """What ends the search."""
     budget = parser.add_argument_group("budget (default 40 trials)")
     budget.add_argument(
         "--trials",
@@ -55,6 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     budget.add_argument(
         "--epochs-total", type=int, metavar="N", help="epochs to train in all, of all networks"
     )
+
+
+def _add_goals(parser: argparse.ArgumentParser) -> None:
+    """What is searched for, and how."""
     goals = parser.add_argument_group("goals")
     goals.add_argument(
         "--maximize",
@@ -75,8 +94,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="known_cost, local, nsga2, tpe, gp, random (default known_cost)",
     )
     goals.add_argument("--seed", type=int, default=0, help="of everything drawn (default 0)")
-    add_data(parser)
-    add_training(parser, epochs="for each network (default 5; more where images are few)")
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    """Which networks are evaluated, and which of them to the end."""
     parser.add_argument(
         "--rungs",
         type=epochs,
@@ -104,12 +125,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="STUDY",
         help="take over what another study of these images and recipe trained; may be repeated",
-    )
-    _add_places(parser)
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="say what would run and about how long; write nothing",
     )
 
 
