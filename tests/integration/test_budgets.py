@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -58,16 +59,22 @@ class Heard(Observer):
 
 
 def test_it_is_said_that_time_is_up_and_what_waits_for_its_turn(tmp_path: Path) -> None:
-    seen: list[str] = []
+    numbers: dict[str, int] = {}
+    failed = threading.Event()
 
-    def second_fails(network: AnyNetwork) -> None:
-        seen.append(network.id)
-        if len(seen) == 2:
-            raise NonFiniteLossError("of the second")
+    class Watches(Heard):
+        def trial_began(self, number: int, architecture: Architecture) -> None:
+            numbers[architecture.id] = number
 
-    trainer = FakeTrainer(epochs=12, seconds_per_epoch=0.05, before=second_fails)
+    def trial_1_fails_first(network: AnyNetwork) -> None:
+        if numbers[network.id] == 1:
+            failed.set()
+            raise NonFiniteLossError("of trial 1")
+        assert failed.wait(60)
+
+    trainer = FakeTrainer(epochs=12, before=trial_1_fails_first)
     search = fake_search(tmp_path / "study", recipe=RECIPE, trainer=trainer, pack=2)
-    heard = Heard()
+    heard: Heard = Watches()
     study = search.run(epochs=1, observer=heard)
     assert [trial.status for trial in study.trials] == ["failed"]
     assert heard.waited == [1]
