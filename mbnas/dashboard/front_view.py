@@ -30,10 +30,9 @@ from mbnas.report.contest_page import contest_summary
 from mbnas.report.document import tile
 from mbnas.report.facts import summary
 from mbnas.report.figures.front import MANY, Axes, Window, front_figure, is_wide_across
-from mbnas.report.groups import seen_accuracy, value_of
+from mbnas.report.groups import seen
 from mbnas.report.words import QUANTITIES, amount, escaped
 from mbnas.search import Study, knee
-from mbnas.search.objectives import QUALITIES
 
 _LOGS = [{"label": "log x", "value": "x"}, {"label": "log y", "value": "y"}]
 STEPS = 400
@@ -286,10 +285,7 @@ def _marks(study: Study, number: int, kind: str, x: str, y: str) -> list[dict[st
         trial = study.trial(number)
     except StudyError:
         return []
-    place = [
-        seen_accuracy(trial, axis) if axis in QUALITIES else value_of(trial, axis)
-        for axis in (x, y)
-    ]
+    place = [seen(trial, axis) for axis in (x, y)]
     if None in place:
         return []
     return [{"x": place[0], "y": place[1], "kind": kind, "trial": number}]

@@ -8,77 +8,20 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import wait as first_of
 from pathlib import Path
-from typing import Literal
 
 from mbnas.engine.jobs import Failed, Job, LaidDown, Measure, Outcome, Train
-from mbnas.engine.places import Place, places
-from mbnas.engine.room import USABLE, WHOLE, fits
+from mbnas.engine.places import places
+from mbnas.engine.room import USABLE, WHOLE
+from mbnas.engine.seats import Seat, Task
 from mbnas.engine.sharing import SharedCopy
 from mbnas.engine.worker import MAIN_GUARD, Begins, Broken, Said, Waited, Waits, Worker
 from mbnas.errors import StudyError
 from mbnas.measure.cores import keep_to, usable_cores
 from mbnas.measure.latency import LatencyMeter
 from mbnas.training.trainer import Epoch, Trainer
-
-GRACE_SECONDS = 30.0
-"""A training that is out of time says so itself, at a step on a CPU and at an epoch's end on a GPU;
-one that has not said so after this is ended."""
-STARTING_SECONDS = 600.0
-"""Time for a process to start, which imports much and may put the images on a GPU."""
-MEASURING_SECONDS = 600.0
-"""Time for a measurement once it has the cores; what takes longer hangs."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A job, and what it has been through.
-
-    Attributes:
-        job: What is to be done.
-        share: Of the device's memory; what takes the whole has the device to itself.
-        lost: Whether a worker has died of it already.
-        not_begun: Whether one has died before it could begin it.
-    """
-
-    job: Job
-    share: float = 0.0
-    lost: bool = False
-    not_begun: bool = False
-
-
-@dataclass(slots=True)
-class _Seat:
-    """A place of the machine, the worker there, and what it does.
-
-    Attributes:
-        place: What the worker has of the machine.
-        worker: The process; None until there is something to do.
-        task: What it works on; None while it is free.
-        phase: How far it is with that.
-        began: When it was sent, and then when it began, by `time.monotonic`; waits left out.
-    """
-
-    place: Place
-    worker: Worker | None = None
-    task: _Task | None = None
-    phase: Literal["starting", "working", "waiting"] = "starting"
-    began: float = 0.0
-
-    @property
-    def hangs_from(self) -> float:
-        """The moment from which it is taken to hang, by `time.monotonic`."""
-        match self.phase, None if self.task is None else self.task.job:
-            case "starting", _:
-                return self.began + STARTING_SECONDS
-            case "working", Measure():
-                return self.began + MEASURING_SECONDS
-            case "working", Train(seconds=float(given)):
-                return self.began + given + GRACE_SECONDS
-            case _:
-                return math.inf
 
 
 class WorkersEngine:
@@ -119,10 +62,10 @@ class WorkersEngine:
         self._cores = usable_cores() if training[0].cores else []
         if self._cores:
             keep_to(list(training[0].cores))  # this process too is to keep off those that measure
-        self._measuring = [_Seat(measuring)]
-        self._training = [_Seat(place) for place in training]
-        self._measurements: deque[_Task] = deque()
-        self._trainings: deque[_Task] = deque()
+        self._measuring = [Seat(measuring)]
+        self._training = [Seat(place) for place in training]
+        self._measurements: deque[Task] = deque()
+        self._trainings: deque[Task] = deque()
         self._laid_down: deque[int] = deque()
         self._halted = self._begun = False
 
@@ -135,10 +78,10 @@ class WorkersEngine:
         """Gives a job to a free worker, or lets it wait for one."""
         match job:
             case Measure():
-                self._measurements.append(_Task(job))
+                self._measurements.append(Task(job))
             case Train():
                 share = self._memory(job.assignment.architecture) / USABLE
-                self._trainings.append(_Task(job, min(share, WHOLE)))
+                self._trainings.append(Task(job, min(share, WHOLE)))
         self._assign()
 
     def wait(self, on_epoch: Callable[[int, Epoch], None]) -> Outcome:
@@ -158,14 +101,14 @@ class WorkersEngine:
     def close(self) -> None:
         """Ends the processes; trainings are lost but for their last checkpoint."""
         for seat in self._seats:
-            _clear(seat)
+            seat.clear()
         if self._cores:
             keep_to(self._cores)
         self._tools.close()
         shutil.rmtree(self._logs, ignore_errors=True)
 
     @property
-    def _seats(self) -> list[_Seat]:
+    def _seats(self) -> list[Seat]:
         return [*self._measuring, *self._training]
 
     def _assign(self) -> None:
@@ -178,19 +121,19 @@ class WorkersEngine:
         self._begin(self._measuring, self._measurements)
         self._begin(self._training, self._trainings)
 
-    def _begin(self, seats: Sequence[_Seat], waiting: deque[_Task]) -> None:
+    def _begin(self, seats: Sequence[Seat], waiting: deque[Task]) -> None:
         """Gives jobs in turn to free seats whose device has room for them."""
         while waiting:
-            seat = next((one for one in seats if _has_room(one, seats, waiting[0].share)), None)
+            seat = next((one for one in seats if one.has_room(waiting[0].share, seats)), None)
             if seat is None:
                 return
             if waiting[0].share == WHOLE:
                 # What idle workers keep of the device is part of the whole.
                 for idle in seats:
                     if idle.place.device == seat.place.device and idle is not seat:
-                        _clear(idle)
+                        idle.clear()
             if seat.worker is not None and not seat.worker.is_alive:
-                _clear(seat)  # it died while it was idle, which is no network's fault
+                seat.clear()  # it died while it was idle, which is no network's fault
             seat.worker = seat.worker or Worker(
                 seat.place, self._tools, self._classes, self._logs / seat.place.name
             )
@@ -221,7 +164,7 @@ class WorkersEngine:
                 on_epoch(trial, epoch)
                 if not self._halted or epoch.epoch == self._epochs:  # whose outcome comes next
                     return None
-                _clear(seat)
+                seat.clear()
                 return LaidDown(trial)
             case Begins():
                 seat.phase, seat.began = "working", time.monotonic()
@@ -240,31 +183,31 @@ class WorkersEngine:
             case _:
                 return self._ended(seat, said)
 
-    def _ended(self, seat: _Seat, outcome: Outcome) -> Outcome | None:
+    def _ended(self, seat: Seat, outcome: Outcome) -> Outcome | None:
         """An outcome; a lack of memory is tried once more, nothing beside it."""
         task, seat.task = seat.task, None
         assert task is not None
         if isinstance(outcome, Failed) and outcome.kind == "out of memory" and task.share < WHOLE:
-            _clear(seat)  # what the attempt may still hold, a broken-off capture above all
+            seat.clear()  # what the attempt may still hold, a broken-off capture above all
             self._again(replace(task, share=WHOLE))
             return None
         return outcome
 
-    def _end_hanging(self, seat: _Seat) -> Outcome | None:
+    def _end_hanging(self, seat: Seat) -> Outcome | None:
         """Ends a worker that has not said in time what it was to say."""
         assert seat.task is not None
         assert seat.worker is not None
         job, log = seat.task.job, seat.worker.log_lines()
         if seat.phase == "working" and isinstance(job, Train):
             seconds = time.monotonic() - seat.began
-            _clear(seat)
+            seat.clear()
             return Failed(
                 job.trial, "timeout", f"not trained within {job.seconds:g} s", seconds, log
             )
-        given = STARTING_SECONDS if seat.phase == "starting" else MEASURING_SECONDS
-        return self._lost(seat, f"its process said nothing for {given:g} s", log)
+        how = f"its process said nothing for {seat.patience_seconds:g} s"
+        return self._lost(seat, how, log)
 
-    def _lost(self, seat: _Seat, how: str, log: str) -> Outcome | None:
+    def _lost(self, seat: Seat, how: str, log: str) -> Outcome | None:
         """Its worker died, or is to: another one does the job, or no third one.
 
         Raises:
@@ -272,7 +215,7 @@ class WorkersEngine:
         """
         assert seat.task is not None
         task, seconds, starting = seat.task, time.monotonic() - seat.began, seat.phase == "starting"
-        _clear(seat)
+        seat.clear()
         if not (task.not_begun if starting else task.lost):
             again = replace(task, not_begun=True) if starting else replace(task, lost=True)
             self._again(again)
@@ -284,21 +227,6 @@ class WorkersEngine:
         how += ", before it began," if starting else ","
         return Failed(task.job.trial, "lost worker", f"{how} for the second time", seconds, log)
 
-    def _again(self, task: _Task) -> None:
+    def _again(self, task: Task) -> None:
         waiting = self._measurements if isinstance(task.job, Measure) else self._trainings
         waiting.appendleft(task)
-
-
-def _has_room(seat: _Seat, seats: Sequence[_Seat], share: float) -> bool:
-    """Whether a seat is free, and its device has a share of its memory left."""
-    if seat.task is not None:
-        return False
-    beside = [one.task for one in seats if one.place.device == seat.place.device and one.task]
-    return fits(share, [task.share for task in beside])
-
-
-def _clear(seat: _Seat) -> None:
-    """Ends a worker; the seat's next task gets another one."""
-    if seat.worker is not None:
-        seat.worker.kill()
-    seat.worker = seat.task = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mbnas.report.figures.clip import Clip, clipped
 from mbnas.report.figures.contest import drawn_baselines, drawn_confirmed
-from mbnas.report.figures.front import MANY, Axes, Clip, clipped
+from mbnas.report.figures.front import MANY, Axes
 from mbnas.report.figures.hypervolume import beyond
 from mbnas.report.figures.importance import SAMPLE, chance
-from mbnas.report.groups import evaluated, groups, knee_of, seen_accuracy, value_of
+from mbnas.report.groups import evaluated, groups, knee_of, seen
 from mbnas.report.words import QUANTITIES, amount, limit, percent, plural
 from mbnas.search import Study, Trial
 from mbnas.search.front import broken_limit
@@ -92,8 +93,8 @@ def _about_contests(study: Study, axes: Axes) -> list[str]:
 
 def _about_strip(trials: Sequence[Trial], axes: Axes) -> list[str]:
     """What stands below the plot, and what at its right end."""
-    low = any(_seen(trial, axes.y) is None for trial in trials)
-    right = any(_seen(trial, axes.x) is None for trial in trials)
+    low = any(seen(trial, axes.y) is None for trial in trials)
+    right = any(seen(trial, axes.x) is None for trial in trials)
     lacking = "accuracy" if axes.y in QUALITIES else QUANTITIES[axes.y].noun
     article = "an" if lacking[0] in "aeiou" else "a"
     said = [f"The strip below holds networks without {article} {lacking}."] if low else []
@@ -102,10 +103,6 @@ def _about_strip(trials: Sequence[Trial], axes: Axes) -> list[str]:
         also = " either" if low else ""
         said.append(f"{where} have no measured {QUANTITIES[axes.x].noun}{also}.")
     return said
-
-
-def _seen(trial: Trial, quantity: str) -> float | None:
-    return seen_accuracy(trial, quantity) if quantity in QUALITIES else value_of(trial, quantity)
 
 
 def _about_intervals(study: Study, axes: Axes) -> list[str]:

@@ -8,11 +8,13 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mbnas.report.style import MARKS, Group
 from mbnas.report.words import QUANTITIES, amount, count, digits, escaped, interval, percent, size
 from mbnas.search import Goals, Study, Trial, knee
 from mbnas.search.front import has_knee
+from mbnas.search.objectives import QUALITIES
 
 REASON_WIDTH = 64
 BRIEF_REASON = 40
@@ -74,6 +76,16 @@ def value_of(trial: Trial, quantity: str) -> float | None:
     if quantity == "training_seconds":
         return trial.training_seconds if trial.training_seconds > 0 else None
     return trial.value(quantity)
+
+
+def seen(trial: Trial, quantity: str) -> float | None:
+    """A trial's value of any quantity where figures have it: an accuracy as `seen_accuracy`."""
+    return seen_accuracy(trial, quantity) if quantity in QUALITIES else value_of(trial, quantity)
+
+
+def all_seen(trials: Sequence[Trial], quantity: str) -> NDArray[np.float64]:
+    """The same of some trials, NaN where it is not known, (trials,)."""
+    return np.array([seen(trial, quantity) for trial in trials], dtype=np.float64)
 
 
 def front_and_below(study: Study, most: int) -> list[Trial]:

@@ -36,7 +36,7 @@ from engine_fakes import (
 from helpers import ROOT, some_architectures, stripes, tiny_space
 
 import mbnas.engine.places
-import mbnas.engine.workers
+import mbnas.engine.seats
 import mbnas.training.gpu.form
 from mbnas.data import load_data
 from mbnas.engine import Failed, Measure, Measured, Train, Trained, WorkersEngine
@@ -131,7 +131,7 @@ def test_a_script_that_workers_cannot_read_is_told_what_to_do(tmp_path: Path) ->
 
 
 def test_a_training_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mbnas.engine.workers, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(mbnas.engine.seats, "GRACE_SECONDS", 0.2)
     (network,) = some_architectures(tiny_space(), 1)
     with opened(Hanging(tmp_path)) as engine:
         engine.submit(Train(3, Assignment(network, 0), seconds=0.2))

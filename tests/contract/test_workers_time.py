@@ -12,8 +12,8 @@ import pytest
 from engine_fakes import Deadly, ignore, mark, marks, wait_until
 from helpers import some_architectures, tiny_space
 
+import mbnas.engine.seats
 import mbnas.engine.work
-import mbnas.engine.workers
 import mbnas.measure.cores
 from mbnas.engine import Failed, Measure, Measured, Train, Trained, WorkersEngine
 from mbnas.engine.work import evaluate
@@ -105,7 +105,7 @@ def test_waiting_for_the_cores_is_no_time_of_a_training(monkeypatch: pytest.Monk
 
 def test_a_worker_that_waits_for_the_cores_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     grace = 2 * mbnas.measure.cores.PATIENCE_SECONDS
-    monkeypatch.setattr(mbnas.engine.workers, "GRACE_SECONDS", grace)
+    monkeypatch.setattr(mbnas.engine.seats, "GRACE_SECONDS", grace)
     cores = Cores()
     later = threading.Timer(2 * grace, cores.free)
     engine = WorkersEngine(UsesCores(), FakeLatencyMeter(), classes=10, pack=1, on_wait=later.start)
@@ -120,7 +120,7 @@ def test_a_worker_that_waits_for_the_cores_does_not_hang(monkeypatch: pytest.Mon
 def test_a_process_that_starts_slowly_is_no_networks_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mbnas.engine.workers, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(mbnas.engine.seats, "GRACE_SECONDS", 0.1)
     go = tmp_path / "go"
     later = threading.Timer(1.0, go.touch)
     engine = workers(StartsLate(go))
@@ -136,7 +136,7 @@ def test_a_process_that_starts_slowly_is_no_networks_fault(
 def test_a_measurement_that_hangs_is_ended(
     times: int, outcome: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mbnas.engine.workers, "MEASURING_SECONDS", 0.5)
+    monkeypatch.setattr(mbnas.engine.seats, "MEASURING_SECONDS", 0.5)
     engine = workers(FakeTrainer(), HangingMeter(tmp_path, times))
     try:
         engine.submit(Measure(0, NETWORK))

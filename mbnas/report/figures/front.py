@@ -10,8 +10,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from mbnas.report.figures.clip import clipped, end_at
 from mbnas.report.figures.contest import contest_values, mark_contests
 from mbnas.report.figures.crowd import Window, parted
+from mbnas.report.figures.intervals import add_neighbours_intervals, intervals
 from mbnas.report.figures.plane import (
     Axes,
     Numbers,
@@ -21,14 +23,7 @@ from mbnas.report.figures.plane import (
     is_wide,
     laid_out,
 )
-from mbnas.report.groups import (
-    brief,
-    front_and_below,
-    groups,
-    knee_of,
-    seen_accuracy,
-    value_of,
-)
+from mbnas.report.groups import all_seen, brief, groups, knee_of, value_of
 from mbnas.report.style import INK, MARKS, Group, new_figure, say
 from mbnas.report.words import QUANTITIES
 from mbnas.search import Goals, Study, Trial
@@ -39,27 +34,9 @@ __all__ = ["MANY", "Axes", "Window", "front_figure"]
 EMPTY_HEIGHT = 250
 MANY = 1_000
 """Of more trials than this, only the front and its neighbourhood have error bars."""
-NEIGHBOURS = 100
-HEADROOM = 0.06
-"""Above the most accurate network, as a share of the height that is shown."""
 CROWDED = 4_000
 """A group of more trials than this is drawn with small, pale marks."""
 SMALL = 0.6
-CLIP_FROM = 0.02
-"""Accuracies that lie less apart than this are given so much room below, as if they lay so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """Where the axis up ends until it is dragged, as some networks were stopped far below.
-
-    Attributes:
-        ends: The lowest accuracy shown, and the highest of networks that were not stopped.
-        below: How many of those that were lie lower.
-    """
-
-    ends: tuple[float, float]
-    below: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +52,25 @@ class _Place:
     def is_above(self) -> bool:
         """Whether both quantities are known, so that they stand above the strip."""
         return self.axes == ("x", "y")
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How all marks are drawn.
+
+    Attributes:
+        axes: What is across and up.
+        goals: Of the study.
+        window: What is looked at, on a live page.
+        log_x: Whether the axis across is logarithmic.
+        bars: Whether all marks have error bars, and not only the front's.
+    """
+
+    axes: Axes
+    goals: Goals
+    window: Window | None
+    log_x: bool
+    bars: bool
 
 
 def front_figure(study: Study, axes: Axes | None = None, window: Window | None = None) -> go.Figure:
@@ -96,8 +92,8 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
     found = {group: trials for group, trials in groups(study).items() if trials}
     if not found:
         return say(new_figure(EMPTY_HEIGHT), "no trial has finished yet")
-    x = {group: _values(trials, axes.x) for group, trials in found.items()}
-    y = {group: _values(trials, axes.y) for group, trials in found.items()}
+    x = {group: all_seen(trials, axes.x) for group, trials in found.items()}
+    y = {group: all_seen(trials, axes.y) for group, trials in found.items()}
     every = [trial for trials in found.values() for trial in trials]
     values = _across(x.values(), study, axes.x)
     lanes = [group for group in found if np.isnan(x[group] + y[group]).any()]
@@ -109,32 +105,18 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
     figure = laid_out(axes, values, lanes, used)
     clip = clipped(study, axes)
     if clip is not None:
-        low = clip.ends[0]
-        high = max(clip.ends[1], *(float(np.nanmax(one, initial=0.0)) for one in y.values()))
-        # Room that Plotly leaves above is in proportion to what lies below, far down.
-        most = high + HEADROOM * (high - low)
-        figure.update_layout(yaxis_autorangeoptions={"clipmin": low, "clipmax": most})
+        end_at(figure, clip, np.concatenate(list(y.values())))
         if window is not None and window.y is None:
             window = Window(window.x, clip.ends)
-    if len(every) > MANY:
-        _add_neighbours_intervals(figure, study, axes)
+    many = len(every) > MANY
+    if many:
+        add_neighbours_intervals(figure, study, axes)
+    look = _Look(axes, goals, window, is_log(axes, values), bars=not many)
     # Drawn from the least to the most important, so that the front lies on top.
     for group in reversed(places):
         named = f"{MARKS[group].name} ({len(found[group]):,})"
-        for at, whole in enumerate(places[group]):
-            place = whole
-            if window is not None and group != "front":
-                place = _thinned(whole, window, is_log(axes, values), axes.log_y)
-            trace = _points(group, place, named, crowded=len(whole.trials) > CROWDED)
-            if window is None:
-                trace.update(_said(group, place.trials, goals))
-            if window is not None or (place.is_above and not axes.are_of(goals)):
-                trace["hovertemplate"] = _hover(axes, place, group, words=window is None)
-            if place.is_above and group == "front" and axes.are_of(goals):
-                trace.update(_JOINED)
-            if place.is_above and (group == "front" or len(every) <= MANY):
-                trace.update(_intervals(place.trials, axes, MARKS[group].colour))
-            figure.add_scatter(**trace, showlegend=at == 0)
+        for at, place in enumerate(places[group]):
+            figure.add_scatter(**_trace(group, place, look), name=named, showlegend=at == 0)
     _mark_starts(figure, every, axes)
     mark_contests(figure, study, axes)
     best = knee_of(study)
@@ -147,7 +129,7 @@ def front_figure(study: Study, axes: Axes | None = None, window: Window | None =
 def is_wide_across(study: Study, quantity: str) -> bool:
     """Whether the axis across is logarithmic where nobody asks for another."""
     trials = [trial for some in groups(study).values() for trial in some]
-    return is_wide(quantity, _across([_values(trials, quantity)], study, quantity))
+    return is_wide(quantity, _across([all_seen(trials, quantity)], study, quantity))
 
 
 def _across(parts: Iterable[Numbers], study: Study, quantity: str) -> Numbers:
@@ -155,33 +137,8 @@ def _across(parts: Iterable[Numbers], study: Study, quantity: str) -> Numbers:
     return np.concatenate([*parts, contest_values(study, quantity)])
 
 
-def clipped(study: Study, axes: Axes) -> Clip | None:
-    """What keeps a few stopped networks from flattening the plot; None where none would.
-
-    What was not stopped has at least half of the height, unless it is hardly spread at all.
-    """
-    if axes.y not in QUALITIES or axes.log_y:
-        return None
-    found = groups(study)
-    own = _values([*found["front"], *found["dominated"]], axes.y)
-    known = np.concatenate([own[~np.isnan(own)], contest_values(study, axes.y)])
-    if not known.size:
-        return None
-    low, high = float(known.min()), float(known.max())
-    lowest = max(0.0, low - max(high - low, CLIP_FROM))
-    below = int((_values(found["stopped"], axes.y) < lowest).sum())
-    return Clip((lowest, high), below) if below else None
-
-
 def _lane(group: Group, lanes: Sequence[Group]) -> int:
     return lanes.index(group) if group in lanes else 0
-
-
-def _values(trials: Sequence[Trial], quantity: str) -> Numbers:
-    """What trials have of a quantity, NaN where it is not known."""
-    if quantity in QUALITIES:
-        return np.array([seen_accuracy(trial, quantity) for trial in trials], dtype=float)
-    return np.array([value_of(trial, quantity) for trial in trials], dtype=float)
 
 
 def _places(trials: Sequence[Trial], x: Numbers, y: Numbers, lane: int) -> Iterator[_Place]:
@@ -203,11 +160,11 @@ def _places(trials: Sequence[Trial], x: Numbers, y: Numbers, lane: int) -> Itera
         )
 
 
-def _thinned(place: _Place, window: Window, log_x: bool, log_y: bool) -> _Place:
+def _thinned(place: _Place, window: Window, look: _Look) -> _Place:
     """What of it can be told apart in a window."""
     across = place.axes[0] == "x"
-    x = np.log10(place.x) if across and log_x else place.x
-    y = np.log10(place.y) if place.is_above and log_y else place.y
+    x = np.log10(place.x) if across and look.log_x else place.x
+    y = np.log10(place.y) if place.is_above and look.axes.log_y else place.y
     seen = Window(window.x if across else None, window.y if place.is_above else None)
     kept = parted(x, y, seen)
     return _Place(
@@ -234,16 +191,31 @@ def _digits(quantity: str) -> str:
     return ":.4~g" if is_plain(quantity) else ":.4~s"
 
 
+def _trace(group: Group, whole: _Place, look: _Look) -> dict[str, object]:
+    """The marks of one group in one part of the figure."""
+    is_front, axes, window = group == "front", look.axes, look.window
+    place = whole if window is None or is_front else _thinned(whole, window, look)
+    trace = _points(group, place, crowded=len(whole.trials) > CROWDED)
+    if window is None:
+        trace.update(_said(group, place.trials, look.goals))
+    if window is not None or (place.is_above and not axes.are_of(look.goals)):
+        trace["hovertemplate"] = _hover(axes, place, group, words=window is None)
+    if place.is_above and is_front and axes.are_of(look.goals):
+        trace.update(_JOINED)
+    if place.is_above and (is_front or look.bars):
+        trace.update(intervals(place.trials, axes, MARKS[group].colour))
+    return trace
+
+
 _JOINED: Mapping[str, object] = {
     "mode": "lines+markers",
     "line": {"shape": "hv", "width": 2, "color": MARKS["front"].colour},
 }
 
 
-def _points(group: Group, place: _Place, name: str, *, crowded: bool) -> dict[str, object]:
+def _points(group: Group, place: _Place, *, crowded: bool) -> dict[str, object]:
     mark = MARKS[group]
     return {
-        "name": name,
         "meta": group,
         "legendgroup": group,
         "x": place.x,
@@ -267,42 +239,6 @@ def _said(group: Group, trials: Sequence[Trial], goals: Goals) -> dict[str, obje
     return {"hovertext": texts, "hoverinfo": "text"}
 
 
-def _intervals(trials: Sequence[Trial], axes: Axes, colour: str) -> dict[str, object]:
-    """Error bars where an axis shows the quantity that has an interval."""
-    latencies = [trial.latency for trial in trials]
-    bars = {
-        "type": "data",
-        "symmetric": False,
-        "array": np.array([n and n.high_ms - n.latency_ms for n in latencies], dtype=np.float32),
-        "arrayminus": np.array([n and n.latency_ms - n.low_ms for n in latencies], np.float32),
-        "color": colour,
-        "thickness": 1,
-        "width": 0,
-    }
-    shown = {"error_x": axes.x, "error_y": axes.y}
-    return {name: bars for name, quantity in shown.items() if quantity == "latency_ms"}
-
-
-def _add_neighbours_intervals(figure: go.Figure, study: Study, axes: Axes) -> None:
-    """Error bars of a few trials out of many, under the marks that they belong to."""
-    members = len(study.front)
-    near = front_and_below(study, members + NEIGHBOURS)[members:]
-    for group in ("dominated", "stopped"):
-        trials = [one for one in near if (one.status == "stopped") == (group == "stopped")]
-        bars = _intervals(trials, axes, MARKS[group].colour)
-        if trials and bars:
-            figure.add_scatter(
-                legendgroup=group,
-                showlegend=False,
-                x=_values(trials, axes.x),
-                y=_values(trials, axes.y),
-                mode="markers",
-                marker={"size": 1, "opacity": 0, "color": MARKS[group].colour},
-                hoverinfo="skip",
-                **bars,
-            )
-
-
 def _mark_knee(figure: go.Figure, trial: Trial, axes: Axes) -> None:
     figure.add_scatter(
         name="knee",
@@ -317,7 +253,7 @@ def _mark_knee(figure: go.Figure, trial: Trial, axes: Axes) -> None:
 def _mark_starts(figure: go.Figure, trials: Sequence[Trial], axes: Axes) -> None:
     """A star around each network that the search was told to start from."""
     starts = [trial for trial in trials if trial.start is not None]
-    x, y = _values(starts, axes.x), _values(starts, axes.y)
+    x, y = all_seen(starts, axes.x), all_seen(starts, axes.y)
     above = ~np.isnan(x + y)
     if above.any():
         figure.add_scatter(

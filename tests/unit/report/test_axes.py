@@ -12,7 +12,8 @@ import pytest
 from unit.report.fakes import every_status, numbered, with_trials
 
 from mbnas.report.captions import front_caption
-from mbnas.report.figures.front import MANY, Axes, Window, clipped, front_figure
+from mbnas.report.figures.clip import clipped
+from mbnas.report.figures.front import MANY, Axes, Window, front_figure
 from mbnas.report.groups import evaluated, front_and_below, groups, value_of
 from mbnas.report.words import QUANTITIES
 from mbnas.search import Study, Trial, knee
