@@ -20,7 +20,7 @@ from mbnas.network import Architecture
 from mbnas.testing import FakeLatencyMeter, FakeTrainer
 from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Trainer, Training, no_step
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 def wait_until(there: Callable[[], bool]) -> None:

@@ -29,7 +29,7 @@ import ray.cluster_utils
 # Workers cannot import this module: its fakes are sent whole.
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 Opened = Callable[..., RayEngine]
 
 

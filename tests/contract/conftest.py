@@ -33,12 +33,12 @@ def cluster() -> Iterator[Any]:
                     "num_cpus": 2,
                     "resources": {"mbnas_latency": 1},
                     "include_dashboard": False,
-                    # A dead node is seen as dead within seconds.
+                    # A dead node is seen as dead within seconds, one without a core is not.
                     "_system_config": {
                         "health_check_initial_delay_ms": 500,
                         "health_check_period_ms": 500,
-                        "health_check_timeout_ms": 1000,
-                        "health_check_failure_threshold": 2,
+                        "health_check_timeout_ms": 10_000,
+                        "health_check_failure_threshold": 3,
                     },
                 },
             )

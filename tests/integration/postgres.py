@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import pwd
+import random
 import secrets
 import shutil
 import socket
@@ -146,7 +147,9 @@ def _as(name: str) -> dict[str, object]:
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+    """One that neither the kernel nor Ray deals out, while the server is stopped."""
+    for port in random.SystemRandom().sample(range(20_000, 32_768), 100):
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
