@@ -1,7 +1,7 @@
 """Clocks that are set back by a day: between two searches, and in the middle of one.
 
 Called by itself it is a search with fakes, in a process whose clock libfaketime sets:
-python scripts/chaos_clock.py STUDY TRIALS [--jump FILE] [--seconds BUDGET]
+python scripts/chaos_clock.py STUDY TRIALS [--jump FILE] [--seconds N] [--waits-after N]
 """
 
 from __future__ import annotations
@@ -59,10 +59,16 @@ def main() -> None:
     parser.add_argument("trials", type=int)
     parser.add_argument("--jump", type=Path)
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--waits-after", type=int, help="trainings, to be killed by then")
     arguments = parser.parse_args()
     observer = SetsBack(arguments.jump, arguments.trials // 3 if not arguments.seconds else 2)
     trials = None if arguments.seconds else arguments.trials
-    trainer = FakeTrainer(4, seconds_per_epoch=0.01)
+
+    def wait(_: object) -> None:
+        if len(trainer.trained) == arguments.waits_after:
+            sleep(DAY)
+
+    trainer = FakeTrainer(4, seconds_per_epoch=0.01, before=wait)
     began, clock = time.monotonic(), time.time()
     fake_search(arguments.study, sampler="random", trainer=trainer).run(
         trials, arguments.seconds, observer=observer
@@ -122,9 +128,10 @@ def _search(
 
 
 def _killed(study: Path, trials: int, library: Path, like: list[Any]) -> tuple[Row, dict[str, Any]]:
-    child = spawned(_command(study, trials), study, ROOT)
+    wanted = trials // 3
+    child = spawned(_command(study, trials, "--waits-after", wanted + 1), study, ROOT)
     child.until_it_holds()
-    before = child.killed_with(trials // 3)
+    before = child.killed_with(wanted)
     found = _search(study, trials, _environment(library, FAKETIME="-1d"))
     back = time.time() - found["clock"]
     wrong = counted([faults(study, trials, before=[before], like=like)])

@@ -25,6 +25,7 @@ BATCH = 5
 SECONDS_PER_EPOCH = 0.02
 TRIALS = 200
 KILLS = 25
+MOST_BUDGETS = 10
 PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 0.001
 
@@ -97,19 +98,15 @@ def run(short: bool, out: Path) -> None:
     part = Part("workers", short, out)
     trials, kills = (24, 3) if short else (TRIALS, KILLS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
-        like = fake_search(Path(root) / "unbroken", batch=BATCH)
-        like.run(trials=trials)
-        found = sequence(Path(root) / "unbroken")
-        _add(part, Path(root) / "one", trials, kills, found)
+        _add(part, Path(root) / "one", trials, kills, anyone=False)
         if not short:
-            _add(part, Path(root) / "two", trials, kills, None)
+            _add(part, Path(root) / "two", trials, kills, anyone=True)
 
 
-def _add(part: Part, folder: Path, trials: int, kills: int, like: list[Any] | None) -> None:
-    """One search; with something to compare it with, in batches, and killed in trainings alone."""
+def _add(part: Part, folder: Path, trials: int, kills: int, *, anyone: bool) -> None:
+    """One search; where those alone are killed that train, in batches, to be held against one."""
     marks, study = folder / "marks", folder / "study"
     marks.mkdir(parents=True)
-    anyone = like is None
     killer = Killer(marks, random.Random(11), kills, trials / (kills + 2), anyone)
     search = fake_search(
         study,
@@ -119,10 +116,16 @@ def _add(part: Part, folder: Path, trials: int, kills: int, like: list[Any] | No
         batch=None if anyone else BATCH,
     )
     began = time.monotonic()
+    budgets = [trials]
     search.run(trials=trials, observer=killer)
+    while len(killer.kills) < kills and len(budgets) < MOST_BUDGETS:  # the last ones came too late
+        budgets.append(budgets[-1] + BATCH)
+        search.run(trials=budgets[-1], observer=killer)
+    trials = budgets[-1]
     seconds = time.monotonic() - began
     lost = sum(one["failure"] == "lost worker" for one in records(study))
-    wrong = counted([faults(study, trials, like=None if lost else like)])
+    like = None if lost or anyone else _unbroken(folder / "unbroken", budgets)
+    wrong = counted([faults(study, trials, like=like)])
     row = Row(
         "workers_anywhere" if anyone else "workers_training",
         f"workers killed with SIGKILL, {PACK} at work, {trials} trials, "
@@ -134,6 +137,13 @@ def _add(part: Part, folder: Path, trials: int, kills: int, like: list[Any] | No
         len(killer.kills) >= kills * 0.8 and not sum(wrong.values()),
     )
     part.add(row, kills=killer.kills, seconds=round(seconds, 1), lost_twice=lost, faults=wrong)
+
+
+def _unbroken(study: Path, budgets: list[int]) -> list[Any]:
+    """The same searches, in which nobody is killed."""
+    for trials in budgets:
+        fake_search(study, batch=BATCH).run(trials=trials)
+    return sequence(study)
 
 
 def _in_words(kills: list[str]) -> str:

@@ -13,7 +13,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-# The same examples in every run, and no clock: a slow machine fails no test.
+# No chance but the constants of what a process has imported, and no clock: a slow machine fails
+# no test.
 settings.register_profile(
     "tests",
     max_examples=60,

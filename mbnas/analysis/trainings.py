@@ -139,7 +139,10 @@ class Trainings:
         Raises:
             StudyError: the folder cannot be read or written.
         """
-        waiting = deque(enumerate(missing := self.missing(wanted)))
+        missing = self.missing(wanted)
+        for one in set(wanted).difference(missing):
+            self._checkpoint(one).unlink(missing_ok=True)  # a kill came before it was removed
+        waiting = deque(enumerate(missing))
         running = 0
         while waiting or running:
             while waiting and running < engine.capacity:
@@ -157,8 +160,11 @@ class Trainings:
         return self.done(wanted)
 
     def _assignment(self, wanted: Wanted) -> Assignment:
-        checkpoint = self._folder / f"{wanted.name}.pt"
+        checkpoint = self._checkpoint(wanted)
         return Assignment(wanted.architecture, wanted.seed, checkpoint=checkpoint)
+
+    def _checkpoint(self, wanted: Wanted) -> Path:
+        return self._folder / f"{wanted.name}.pt"
 
     def _read(self, wanted: Wanted) -> Done:
         return read_file(Done, self._file(wanted), mend="delete it to train again")
@@ -169,7 +175,7 @@ class Trainings:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, json.dumps(done.model_dump(mode="json"), indent=1).encode())
             if not done.may_pass:  # else the next try goes on from there
-                file.with_suffix(".pt").unlink(missing_ok=True)
+                self._checkpoint(wanted).unlink(missing_ok=True)
         except OSError as error:
             raise StudyError(f"{file}: cannot be written ({error.strerror})") from None
 

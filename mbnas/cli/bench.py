@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich import print as rich_print
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +14,7 @@ from rich.text import Text
 
 import mbnas
 from mbnas.cli.network import classes_for, classes_in
+from mbnas.cli.table import print_table
 from mbnas.cli.words import waiting_for_cores
 from mbnas.files import write_atomically
 from mbnas.measure.host import this_host
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     threads = plural(host.threads, "thread")
     print(f"{host.cpu}, {threads}, ONNX Runtime {host.onnxruntime}, batch 1")
     print(_classes_said(names, networks))
-    rich_print(_table(names, latencies))
+    print_table(_table(names, latencies))
     slowdown = max(latency.slowdown for latency in latencies)
     if any(latency.noisy for latency in latencies):
         print(f"~ noisy: the machine was busy (its pace {slowdown:.2f} times its best)")
@@ -111,15 +111,15 @@ def _print_profile(
     parts = by_part(operators)
     table = Table("part", "ms", "share", "", box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
     for part, milliseconds in parts.items():
-        bar = "█" * max(1, round(_BAR * milliseconds / max(parts.values())))
-        table.add_row(Text(part), f"{milliseconds:.3f}", f"{milliseconds / total:.0%}", bar)
-    rich_print(table)
+        bar = "█" * max(1, round(_BAR * _share(milliseconds, max(parts.values()))))
+        table.add_row(Text(part), f"{milliseconds:.3f}", f"{_share(milliseconds, total):.0%}", bar)
+    print_table(table)
     table = Table("operator", "kind", "ms", "share", box=SIMPLE_HEAD, pad_edge=False)
     for operator in sorted(operators, key=lambda one: -one.milliseconds)[:15]:
-        share = operator.milliseconds / total
+        share = _share(operator.milliseconds, total)
         name, kind = Text(operator.name), Text(operator.kind)
         table.add_row(name, kind, f"{operator.milliseconds:.3f}", f"{share:.0%}")
-    rich_print(table)
+    print_table(table)
     shown = min(15, len(operators))
     print(f"the costliest {shown} of {len(operators)} operators; profiling adds to each")
     if chart is not None:
@@ -129,3 +129,8 @@ def _print_profile(
         except OSError as error:
             raise mbnas.MeasureError(f"{chart}: cannot be written ({error.strerror})") from None
         print(f"chart: {chart}")
+
+
+def _share(part: float, whole: float) -> float:
+    """Operators are timed in whole microseconds: all may have taken none."""
+    return part / whole if whole else 0.0

@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mbnas.cli.table import print_table
 from mbnas.doctor import Finding, State, examine
 from mbnas.errors import StudyError
 
 _COLOURS: dict[State, str] = {"well": "green", "note": "yellow", "fault": "bold red"}
-_ONE_LINE = 10_000
-"""Columns where no terminal wraps them: a line for grep is a whole one."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,7 +57,6 @@ def check_address(arguments: argparse.Namespace) -> None:
 
 
 def _print(found: Sequence[Finding]) -> None:
-    console = Console()
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -68,10 +66,4 @@ def _print(found: Sequence[Finding]) -> None:
         if finding.mend is not None:
             said.append(f"\n→ {finding.mend}", style="italic")
         table.add_row(Text(finding.state, style=_COLOURS[finding.state]), finding.what, said)
-    if console.is_terminal:
-        console.print(table)
-        return
-    console.width = _ONE_LINE
-    with console.capture() as captured:
-        console.print(table)
-    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    print_table(table)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
-from rich import print as rich_print
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 import mbnas
 from mbnas.cli.arguments.network import CLASSES
+from mbnas.cli.table import print_table
 from mbnas.measure.networks import architecture_in
 from mbnas.network import layer_costs
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         for layer in layer_costs(graph):
             shape = "×".join(map(str, layer.shape))
             table.add_row(layer.name, layer.kind, shape, f"{layer.params:,}", f"{layer.macs:,}")
-        rich_print(table)
+        print_table(table)
     return 0
 
 

@@ -21,6 +21,7 @@ EngineName = Literal["auto", "local", "workers", "ray"]
 LATENCY_RESOURCE = "mbnas_latency"
 """Ray's custom resource of the hosts whose latencies count."""
 WORKER_SECONDS = 60.0
+ENDING_SECONDS = 30.0
 PORT_SECONDS = 3.0
 CLUSTER_SECONDS = 30.0
 _WHAT = "engine"
@@ -54,7 +55,7 @@ def _workers() -> Finding:
         answered = ours.poll(WORKER_SECONDS)
         said = ours.recv() if answered else None
     except (EOFError, OSError):
-        process.join(1)
+        process.join(ENDING_SECONDS)
         said = f"it ended with exit code {process.exitcode}"
     finally:
         ours.close()

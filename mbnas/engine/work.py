@@ -79,7 +79,7 @@ def evaluate(
         on_epoch: Hears, with the trial's number, of every epoch.
         on_wait: Called when somebody keeps a training from the cores for two seconds.
         on_step: Called before a training begins, and before its steps if it uses the cores.
-        on_waited: Hears how many seconds that was, once it goes on.
+        on_waited: Hears how long a training has waited: of long waits, and of short ones together.
     """
     start = time.perf_counter()
     try:
@@ -127,7 +127,7 @@ def train(
         on_epoch: Hears, with the trial's number, of every epoch.
         on_wait: Called when somebody keeps this one from the cores for two seconds.
         on_step: Called before the training begins, and before its steps if it uses the cores.
-        on_waited: Hears how many seconds that was, once it goes on.
+        on_waited: Hears how many seconds it has waited, of long waits and of short ones together.
     """
     start = time.perf_counter()
     clock = _Clock(job.seconds, on_waited)
@@ -164,12 +164,13 @@ class _Clock:
 
     Attributes:
         limit: Seconds that it may take; None for all it needs.
-        on_waited: Hears of waits that others were told of.
+        on_waited: Hears of waits, once they come to two seconds.
     """
 
     limit: float | None
     on_waited: Callable[[float], None]
     _began: float = field(default_factory=time.perf_counter, init=False)
+    _untold: float = field(default=0.0, init=False)
 
     def check(self) -> None:
         """Raises `OutOfTimeError` once the limit is passed."""
@@ -183,8 +184,10 @@ class _Clock:
         yield
         waited = time.perf_counter() - since
         self._began += waited
-        if waited > PATIENCE_SECONDS:
-            self.on_waited(waited)
+        self._untold += waited
+        if self._untold > PATIENCE_SECONDS:
+            self.on_waited(self._untold)
+            self._untold = 0.0
 
 
 def _model(assignment: Assignment, training: Training, classes: int) -> bytes | None:

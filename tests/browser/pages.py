@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from mbnas.dashboard import make_app, served
 
-SECONDS = 30
+SECONDS = 120
+expect.set_options(timeout=1000 * SECONDS)
 FLAGS = ("--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
 
 
@@ -66,6 +67,10 @@ class Visit:
 
     def until(self, script: str, argument: Any = None) -> None:
         self.page.wait_for_function(script, arg=argument)
+
+    def at_address_of(self, number: int) -> None:
+        """Until the page's address names a trial: it comes of another request than the trial."""
+        self.until("n => new URLSearchParams(location.search).get('trial') === String(n)", number)
 
     def choose(self, dropdown: str, label: str) -> None:
         """Chooses in one of Dash's dropdowns."""

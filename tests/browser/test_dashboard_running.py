@@ -104,6 +104,7 @@ def test_an_open_network_follows_a_search_that_goes_on(chrome: Browser, tmp_path
         allow(4)
         with visited(chrome, address) as visit:
             visit.until("() => Number(document.querySelector('#tiles strong')?.innerText) >= 4")
+            visit.see("#budget-said", "the best is")
             visit.page.click("#open-best")
             visit.until(f"() => ({neighbours})().length")
             visit.page.click("#profile-it")

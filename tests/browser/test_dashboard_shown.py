@@ -50,6 +50,7 @@ def test_nothing_of_another_study_stays(chrome: Browser, study: Study, tmp_path:
     none.mkdir()
     with shown(study.folder.path, none) as address, visited(chrome, address) as visit:
         visit.drawn()
+        visit.see("#budget-said", "the best is")
         visit.page.click("#open-best")
         visit.see("#network-page", "trial ")
         visit.choose("study", "none")
@@ -149,6 +150,7 @@ def test_a_phone_has_few_axes_and_no_buttons_over_plots(
 def test_a_slider_has_a_name_and_a_readable_value(chrome: Browser, address: str) -> None:
     with visited(chrome, address) as visit:
         visit.drawn()
+        visit.see("#budget-said", "the best is")
         slider = visit.page.get_by_role("slider", name="budget", exact=True)
         said = slider.get_attribute("aria-valuetext")
         slider.focus()

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 from engine_fakes import Make, ignore, local, opened, packed, wait_until
+from filelock import FileLock, Timeout
 from helpers import some_architectures, stripes, tiny_space
 
 from mbnas.engine import (
@@ -49,7 +50,12 @@ in_this_process = pytest.mark.parametrize("make", [local, packed])
 
 def test_what_waits_for_a_place_is_not_begun_once_the_engine_is_halted() -> None:
     begun: list[str] = []
-    trainer = FakeTrainer(1000, 0.01, before=lambda network: begun.append(network.id))
+
+    def begin(network: Architecture) -> None:
+        begun.append(network.id)
+        wait_until(lambda: len(begun) >= 3)
+
+    trainer = FakeTrainer(1000, 0.01, before=begin)
     some = some_architectures(tiny_space(), 5)
     with opened(packed, trainer) as engine:
         for trial, network in enumerate(some):
@@ -202,6 +208,7 @@ def test_a_pack_is_as_large_as_the_memory() -> None:
             with count:
                 running += 1
                 most = max(most, running)
+            wait_until(lambda: most >= 2)
             try:
                 return super().train(*arguments)
             finally:
@@ -219,13 +226,12 @@ def test_a_pack_is_as_large_as_the_memory() -> None:
 def test_a_closed_pack_lays_its_trainings_down(tmp_path: Path) -> None:
     (network,) = some_architectures(tiny_space(), 1)
     checkpoint = tmp_path / "checkpoint"
-    begun = threading.Event()
-    engine = packed(FakeTrainer(epochs=10_000, before=lambda _: begun.set()), FakeLatencyMeter())
+    engine = packed(FakeTrainer(epochs=10_000, seconds_per_epoch=0.01), FakeLatencyMeter())
     engine.submit(Train(0, Assignment(network, 0, checkpoint=checkpoint)))
-    assert begun.wait(60)
+    wait_until(checkpoint.exists)
     engine.close()
     reached = int(checkpoint.read_text().split()[1])
-    assert reached < 10_000
+    assert reached < 9_999, "the last one's"
 
 
 @pytest.fixture
@@ -329,6 +335,14 @@ def test_a_measuring_process_ends_with_its_parent() -> None:
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
+def is_held(lock: Path) -> bool:
+    try:
+        FileLock(lock).acquire(timeout=0).lock.release()
+    except Timeout:
+        return True
+    return False
+
+
 @in_this_process
 def test_a_training_on_the_cores_lets_measurements_in_between_its_steps(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -350,6 +364,7 @@ def test_a_training_on_the_cores_lets_measurements_in_between_its_steps(
 
     def begin(_: Architecture) -> None:
         other.start()
+        wait_until(lambda: is_held(tmp_path / "mbnas-cores.lock"))
         assert not measured.wait(0.3), "measured beside a training on the same cores"
 
     seen: list[bool] = []

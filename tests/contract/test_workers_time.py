@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from helpers import some_architectures, tiny_space
 
 import mbnas.engine.seats
 import mbnas.engine.work
+import mbnas.engine.workers
 import mbnas.measure.cores
 from mbnas.engine import Failed, Measure, Measured, Train, Trained, WorkersEngine
-from mbnas.engine.work import evaluate
+from mbnas.engine.work import SEATED_SECONDS, evaluate
 from mbnas.measure.cores import CoreLock
 from mbnas.measure.latency import Latency, LatencyMeter
 from mbnas.network import Architecture
@@ -81,36 +84,78 @@ class Cores:
         self._thread.join()
 
 
+class LeapingClock:
+    """In place of the module `time`; leaps ahead when it is told to."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def leap(self, seconds: float) -> None:
+        self.ahead += seconds
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def perf_counter(self) -> float:
+        return time.perf_counter() + self.ahead
+
+
 def workers(trainer: Trainer, meter: LatencyMeter | None = None) -> WorkersEngine:
     return WorkersEngine(trainer, meter or FakeLatencyMeter(), classes=10, pack=1)
 
 
 def test_waiting_for_the_cores_is_no_time_of_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    for room in (mbnas.measure.cores, mbnas.engine.work):
-        monkeypatch.setattr(room, "PATIENCE_SECONDS", 0.5)
-    cores, waited = Cores(), list[float]()
+    monkeypatch.setattr(mbnas.measure.cores, "PATIENCE_SECONDS", 0.5)
+    cores, clock, waited = Cores(), LeapingClock(), list[float]()
+    monkeypatch.setattr(mbnas.engine.work, "time", clock)
+
+    def wait_long() -> None:
+        clock.leap(100)
+        cores.free()
+
     outcome = evaluate(
-        Train(0, Assignment(NETWORK, 0), seconds=0.4),
+        Train(0, Assignment(NETWORK, 0), seconds=60),
         UsesCores(),
         FakeLatencyMeter(),
         10,
         on_epoch=ignore,
-        on_wait=cores.free,
+        on_wait=wait_long,
         on_waited=waited.append,
     )
     assert isinstance(outcome, Trained)
-    (seconds,) = waited
-    assert seconds > 0.4
+    assert waited[0] > 100
+
+
+def test_many_short_waits_are_told_of_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, waited = LeapingClock(), list[float]()
+    monkeypatch.setattr(mbnas.engine.work, "time", clock)
+
+    def shared(_: CoreLock) -> contextlib.AbstractContextManager[Callable[[], None]]:
+        return contextlib.nullcontext(lambda: clock.leap(1.5))
+
+    monkeypatch.setattr(CoreLock, "shared", shared)
+    outcome = evaluate(
+        Train(0, Assignment(NETWORK, 0), seconds=60),
+        UsesCores(epochs=100),
+        FakeLatencyMeter(),
+        10,
+        on_epoch=lambda *_: clock.leap(2 * SEATED_SECONDS),
+        on_wait=lambda: None,
+        on_waited=waited.append,
+    )
+    assert isinstance(outcome, Trained)
+    assert sum(waited) > 100
 
 
 def test_a_worker_that_waits_for_the_cores_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    grace = 2 * mbnas.measure.cores.PATIENCE_SECONDS
-    monkeypatch.setattr(mbnas.engine.seats, "GRACE_SECONDS", grace)
+    patience = 5 * mbnas.measure.cores.PATIENCE_SECONDS
+    # Of the driver: by the worker's own clock the training has time enough.
+    monkeypatch.setattr(mbnas.engine.seats, "GRACE_SECONDS", patience - 60)
     cores = Cores()
-    later = threading.Timer(2 * grace, cores.free)
+    later = threading.Timer(1.2 * patience, cores.free)
     engine = WorkersEngine(UsesCores(), FakeLatencyMeter(), classes=10, pack=1, on_wait=later.start)
     try:
-        engine.submit(Train(0, Assignment(NETWORK, 0), seconds=0.1))
+        engine.submit(Train(0, Assignment(NETWORK, 0), seconds=60))
         assert isinstance(engine.wait(ignore), Trained)
     finally:
         engine.close()
@@ -120,12 +165,17 @@ def test_a_worker_that_waits_for_the_cores_does_not_hang(monkeypatch: pytest.Mon
 def test_a_process_that_starts_slowly_is_no_networks_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mbnas.engine.seats, "GRACE_SECONDS", 0.1)
-    go = tmp_path / "go"
-    later = threading.Timer(1.0, go.touch)
+    clock, go = LeapingClock(), tmp_path / "go"
+    monkeypatch.setattr(mbnas.engine.workers, "time", clock)
+
+    def start() -> None:
+        clock.leap(300)  # less than a start may take, more than this training
+        go.touch()
+
+    later = threading.Timer(1.0, start)
     engine = workers(StartsLate(go))
     try:
-        engine.submit(Train(0, Assignment(NETWORK, 0), seconds=0.1))
+        engine.submit(Train(0, Assignment(NETWORK, 0), seconds=60))
         later.start()
         assert isinstance(engine.wait(ignore), Trained)
     finally:
@@ -136,7 +186,7 @@ def test_a_process_that_starts_slowly_is_no_networks_fault(
 def test_a_measurement_that_hangs_is_ended(
     times: int, outcome: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mbnas.engine.seats, "MEASURING_SECONDS", 0.5)
+    monkeypatch.setattr(mbnas.engine.seats, "MEASURING_SECONDS", 5.0)
     engine = workers(FakeTrainer(), HangingMeter(tmp_path, times))
     try:
         engine.submit(Measure(0, NETWORK))
@@ -144,7 +194,7 @@ def test_a_measurement_that_hangs_is_ended(
         assert isinstance(found, outcome)
         if isinstance(found, Failed):
             assert found.kind == "lost worker"
-            assert found.reason == "its process said nothing for 0.5 s, for the second time"
+            assert found.reason == "its process said nothing for 5 s, for the second time"
         engine.submit(Measure(1, OTHER))
         assert isinstance(engine.wait(ignore), Measured)
     finally:

@@ -97,7 +97,7 @@ def test_several_at_once_are_all_laid_down_at_their_next_rung(tmp_path: Path) ->
 
     search = fake_search(study, recipe=every_epoch, trainer=trainer, pack=4)
     search.run(epochs=8, observer=Listener())
-    assert len(set(heard)) == len(laid_down(study)), "none was trained to its end"
+    assert set(heard) <= set(laid_down(study)), "none was trained to its end"
     assert 8 <= len(heard) <= 8 + 4, "each of those in training ends the epoch that it is in"
 
 

@@ -149,14 +149,23 @@ def test_what_failed_for_want_of_memory_is_trained_again(study: Study) -> None:
     assert len(found.openings) == 2
 
 
+# A search that is to be killed does not end before it is, however late that comes.
 KILLED = """
-import sys
-from pathlib import Path
+import sys, time
 sys.path[:0] = ["tests"]
-from integration.contests import confirm, Varied
+from integration.contests import confirm, files, Varied
 from mbnas.search import open_study
-confirm(open_study(sys.argv[1]), seeds=2, trainer=Varied(5, seconds_per_epoch=0.02))
+
+study, most = open_study(sys.argv[1]), int(sys.argv[2])
+
+def wait_to_be_killed(_):
+    if len(files(study)) >= most:
+        time.sleep(3600)
+
+trainer = Varied(5, seconds_per_epoch=0.02, before=wait_to_be_killed)
+confirm(study, seeds=2, trainer=trainer)
 """
+KILLS = 2
 
 
 def test_killed_at_random_it_goes_on_and_trains_nothing_twice(study: Study) -> None:
@@ -164,14 +173,14 @@ def test_killed_at_random_it_goes_on_and_trains_nothing_twice(study: Study) -> N
     seen: dict[str, float] = {}
     kills = 0
     while True:
+        before, more = len(files(study)), rng.randint(1, 2)
+        most = before + more + 1 if kills < KILLS else sys.maxsize
         process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(study.folder.path)],
+            [sys.executable, "-c", KILLED, str(study.folder.path), str(most)],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        before = len(files(study))
-        more = rng.randint(1, 5)
         while process.poll() is None and len(files(study)) < before + more:
             pass
         if process.poll() is None:
@@ -184,7 +193,8 @@ def test_killed_at_random_it_goes_on_and_trains_nothing_twice(study: Study) -> N
         if process.returncode != -signal.SIGKILL:
             assert process.returncode == 0, errors.decode()
             break
-    assert kills >= 2
+    assert kills >= KILLS
+    assert len(seen) > KILLS * 3, "none of these could end before it was killed"
     found = mbnas.open_confirmation(study)
     assert found is not None
     assert len(seen) == 2 * len(found.networks)

@@ -60,6 +60,13 @@ def wait_for(marker: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
+def wait_for_stop(study: Path) -> None:
+    deadline = time.monotonic() + 120
+    while (progress := read_progress(study)) is None or progress.state != "stopping":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     "kills",
     [[signal.SIGKILL], [signal.SIGINT, signal.SIGINT], [signal.SIGTERM, signal.SIGINT]],
@@ -71,10 +78,11 @@ def test_nothing_is_lost_and_the_broken_trial_is_evaluated_again(
     study, marker = tmp_path / "study", tmp_path / "marker"
     killed = start(study, marker)
     wait_for(marker, killed)
-    for kill in kills:
+    for kill in kills[:-1]:
         os.kill(killed.pid, kill)
-        time.sleep(0.2)  # two at once are one to the system
-    killed.communicate()
+        wait_for_stop(study)  # two at once are one to the system
+    os.kill(killed.pid, kills[-1])
+    killed.communicate(timeout=120)
     before = open_study(study)
     database = optuna_study(before.folder)
     running = [frozen.number for frozen in broken_off(database)]
@@ -126,7 +134,7 @@ from mbnas.testing import FakeTrainer
 
 engine, pack = sys.argv[2], int(sys.argv[3])
 if __name__ == "__main__":
-    trainer = FakeTrainer(epochs=40, seconds_per_epoch=0.05)
+    trainer = FakeTrainer(epochs=4000, seconds_per_epoch=0.05)
     search = fake_search(Path(sys.argv[1]), trainer=trainer, engine=engine, pack=pack)
     with progress(search) as observer:
         search.run(trials=30, observer=observer)

@@ -172,7 +172,10 @@ def test_a_calibration_is_kept_and_predicts_the_same(
     )
 
 
-def test_a_search_finds_the_calibration_of_its_space(calibration: Calibration) -> None:
+def test_a_search_finds_the_calibration_of_its_space(
+    calibration: Calibration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MBNAS_CACHE", str(tmp_path))
     assert find_calibration(tiny_space(resolution=16), 10, 1) is None
     calibration.save(calibration_path(tiny_space(), 10, 1))
     found = find_calibration(tiny_space(), 10, 1)

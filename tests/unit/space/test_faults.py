@@ -167,18 +167,18 @@ def test_hundreds_of_stages_are_read_at_once() -> None:
         + "[defaults]\nkernel = 3\nse_ratio = 0.5\nexpansion = 2\n"
         + "[[stage]]\nwidth = 8\n" * 900
     )
-    start = time.perf_counter()
+    start = time.process_time()
     assert read_space(text).stages == 900
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_options_that_fix_a_field_of_many_options_are_read_at_once() -> None:
     strides = ", ".join(map(str, range(1, 1_500)))
     blocks = ", ".join(f'{{ type = "mbconv", stride = {at} }}' for at in range(1, 1_500))
     text = f"resolution = 100000\n[[stage]]\nwidth = 8\nstride = [{strides}]\nblock = [{blocks}]\n"
-    start = time.perf_counter()
+    start = time.process_time()
     assert read_space(text).size == 1_499**2
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 # ---------------------------------------------------------------------------------------------
