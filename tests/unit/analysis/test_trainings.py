@@ -61,6 +61,14 @@ def test_what_is_done_is_not_done_again_and_what_was_begun_goes_on(tmp_path: Pat
     assert not list(tmp_path.glob("*.pt"))
 
 
+def test_a_checkpoint_that_a_kill_left_beside_its_result_is_removed(tmp_path: Path) -> None:
+    done = Trainings(tmp_path).run(wanted(), local(FakeTrainer()))
+    left = tmp_path / f"{wanted()[0].name}.pt"
+    left.touch()
+    assert Trainings(tmp_path).run(wanted(), local(FakeTrainer())) == done
+    assert not left.exists()
+
+
 def test_a_failure_is_kept_and_not_tried_again(tmp_path: Path) -> None:
     def fail(_: Architecture) -> None:
         raise NonFiniteLossError("epoch 1: the training loss is nan")
