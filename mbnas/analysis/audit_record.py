@@ -23,6 +23,9 @@ NETWORKS = 24
 TWICE = 8
 SCHEMA = 1
 TRAININGS_FOLDER = "trainings"
+AMOUNTS = ("networks", "twice", "schedules")
+"""What an audit may have more or less of when it goes on: its networks are drawn one after another,
+and the first of them are trained twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,7 @@ class AuditPlan:
 
 
 class AuditRecord(BaseModel):
-    """audit.json: what must stay the same while an audit goes on."""
+    """audit.json: what must stay the same while an audit goes on, and how much it had last."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -104,17 +107,14 @@ class AuditRecord(BaseModel):
     def differences(self, other: AuditRecord) -> list[str]:
         """What another record says differently, in words.
 
-        Versions may differ, and where the images lie: the digest says which they are.
+        Amounts and versions may differ, and where the images lie: the digest says which they are.
         """
-        names = {
-            "space": "search space",
-            "digest": "choice of images",
-            "twice": "networks trained twice",
-        }
+        names = {"space": "search space", "digest": "choice of images"}
+        free = ("data", "versions", *AMOUNTS)
         return [
             names.get(name, name)
             for name in AuditRecord.model_fields
-            if name not in ("data", "versions") and getattr(self, name) != getattr(other, name)
+            if name not in free and getattr(self, name) != getattr(other, name)
         ]
 
 
@@ -128,14 +128,16 @@ def held(folder: Path, record: AuditRecord) -> Iterator[None]:
     file = folder / "audit.json"
     with held_folder(folder, "another audit is running there"):
         if file.exists() and _is_begun(folder):
-            differences = read_file(AuditRecord, file).differences(record)
+            begun = read_file(AuditRecord, file)
+            differences = begun.differences(record)
             if differences:
                 raise StudyError(
                     f"{folder}: holds an audit with another {', another '.join(differences)};"
                     " name a new folder, or repeat its own settings to go on"
                 )
-        else:
-            write_file(file, record)
+            amounts = {name: getattr(record, name) for name in AMOUNTS}
+            record = begun.model_copy(update=amounts)
+        write_file(file, record)
         yield
 
 

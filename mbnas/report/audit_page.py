@@ -125,13 +125,15 @@ def _without_order(audit: Audit) -> str:
     if ceiling.networks < LEAST_NETWORKS:
         return (
             f"{ceiling.networks} networks came to the end of both full trainings, too few to tell"
-            f" how far two seeds agree. Train at least {LEAST_NETWORKS} with a second seed."
+            f" how far two seeds agree. Train at least {LEAST_NETWORKS} with a second seed: the"
+            " same audit goes on with more."
         )
     return (
         f"Two seeds of the same networks agree by τ {_interval(ceiling)}, which is little or may be"
         " chance: these networks are too alike, the validation part is too small, or too few were"
         " trained twice, to show an order that could be foretold. Widen the space or the"
-        " validation part, train longer, or train more of them with a second seed."
+        " validation part, train longer, or train more of them with a second seed: the same audit"
+        " goes on with more."
     )
 
 

@@ -85,6 +85,19 @@ def test_its_figures_are_those_of_its_trainings(command: list[object], folder: P
     assert "3 networks came to the end of both full trainings, too few" in page
 
 
+def test_it_goes_on_with_more(command: list[object], folder: Path) -> None:
+    before = ended(folder)
+    more = ("--networks", NETWORKS + 1, "--twice", NETWORKS + 1, "--schedules", "1,2")
+    result = run_mbnas(*command, *more)
+    assert result.returncode == 0, result.stderr
+    after = ended(folder)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == 4 * (NETWORKS + 1)
+    assert "5 networks came to the end of both full trainings" in result.stdout
+    record = json.loads((folder / "audit.json").read_text())
+    assert (record["networks"], record["twice"], record["schedules"]) == (5, 5, [1, 2])
+
+
 def test_another_audit_is_not_mixed_in(command: list[object]) -> None:
     result = run_mbnas(*command, "--seed", 5)
     assert result.returncode == 1

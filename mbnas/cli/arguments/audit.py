@@ -19,7 +19,8 @@ final order can be foretold. It recommends the fewest epochs that are good enoug
 schedule, which is what to give a search as --epochs; or, if that is earlier, of the full one, at
 which to look (--rungs).
 
-Ctrl-C is safe at any time: the same command goes on, at the epoch.
+Ctrl-C is safe at any time: the same command goes on, at the epoch. With more --networks, more of
+them --twice or other --schedules it trains what is not there yet.
 """
 
 
