@@ -23,8 +23,8 @@ from mbnas.training.trainer import Assignment, Epoch, OutOfMemoryError, Trainer,
 PATIENCE_SECONDS = 240.0
 
 
-def wait_until(there: Callable[[], bool]) -> None:
-    """Waits for what another process does."""
+def wait_until(there: Callable[[], object]) -> None:
+    """Waits for what another thread or process does."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not there():
         assert time.monotonic() < deadline, "waited in vain"

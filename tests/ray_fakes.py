@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from helpers import some_architectures, tiny_space
@@ -29,22 +28,12 @@ import ray.cluster_utils
 # Workers cannot import this module: its fakes are sent whole.
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
-PATIENCE_SECONDS = 240.0
 Opened = Callable[..., RayEngine]
 
 
 def network(seed: int = 0) -> Architecture:
     (found,) = some_architectures(tiny_space(), 1, seed)
     return found
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    """What a condition gives, once it gives something."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not (given := condition()):
-        assert time.monotonic() < until, "in vain"
-        time.sleep(0.01)
-    return given
 
 
 class Broken(FakeLatencyMeter):

@@ -58,7 +58,8 @@ def audit(
 ) -> Audit:
     """Trains a sample of a space fully and briefly, and says how brief is enough.
 
-    What is broken off goes on, at the epoch, when it is called again.
+    What is broken off goes on, at the epoch, when it is called again; where the plan then has more
+    networks, more of them twice or other schedules, what is not there yet is trained.
 
     Args:
         space: Whose networks are drawn.

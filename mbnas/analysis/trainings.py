@@ -141,7 +141,7 @@ class Trainings:
         """
         missing = self.missing(wanted)
         for one in set(wanted).difference(missing):
-            self._checkpoint(one).unlink(missing_ok=True)  # a kill came before it was removed
+            self._drop_checkpoint(one)  # a kill may have come before that
         waiting = deque(enumerate(missing))
         running = 0
         while waiting or running:
@@ -174,10 +174,17 @@ class Trainings:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, json.dumps(done.model_dump(mode="json"), indent=1).encode())
-            if not done.may_pass:  # else the next try goes on from there
-                self._checkpoint(wanted).unlink(missing_ok=True)
         except OSError as error:
             raise StudyError(f"{file}: cannot be written ({error.strerror})") from None
+        if not done.may_pass:  # else the next try goes on from there
+            self._drop_checkpoint(wanted)
+
+    def _drop_checkpoint(self, wanted: Wanted) -> None:
+        file = self._checkpoint(wanted)
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise StudyError(f"{file}: cannot be removed ({error.strerror})") from None
 
     def _write_weights(self, wanted: Wanted, weights: Weights) -> None:
         file = self.weights_file(wanted)

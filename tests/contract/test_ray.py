@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from engine_fakes import ignore
+from engine_fakes import ignore, wait_until
 from helpers import some_architectures, stripes, tiny_space
-from ray_fakes import Broken, Held, Opened, network, ray, wait_for
+from ray_fakes import Broken, Held, Opened, network, ray
 
 from mbnas.engine import Failed, LaidDown, Measure, Measured, Train, Trained
 from mbnas.errors import BuildError, MeasureError
@@ -177,7 +177,7 @@ def test_a_training_on_the_cores_pauses_for_measurements(opened: Opened, tmp_pat
     trainer = OnCores(tmp_path)
     engine = opened(trainer)
     engine.submit(Train(1, Assignment(network(), 0)))
-    wait_for(trainer.trainers)
+    wait_until(trainer.trainers)
     with CoreLock().alone():  # once the training gives way at a step
         (tmp_path / "go").touch()
     assert isinstance(engine.wait(ignore), Trained)

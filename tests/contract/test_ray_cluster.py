@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_fakes import ignore
+from engine_fakes import ignore, wait_until
 from helpers import ROOT, some_architectures, tiny_space
-from ray_fakes import Broken, Held, Opened, network, ray, wait_for
+from ray_fakes import Broken, Held, Opened, network, ray
 
 from mbnas.engine import Failed, Measure, Train, Trained
 from mbnas.engine.on_ray import RayMeter, connect
@@ -89,7 +89,7 @@ def test_a_node_that_is_lost_takes_no_job_with_it(
             return super().train(assignment, on_epoch, on_step)
 
     engine = opened(Placed(epochs=8, seconds_per_epoch=0.1))
-    wait_for(lambda: engine.capacity == 4)
+    wait_until(lambda: engine.capacity == 4)
     heard: dict[int, list[int]] = {trial: [] for trial in range(len(some))}
     left = [second]
 
@@ -106,7 +106,7 @@ def test_a_node_that_is_lost_takes_no_job_with_it(
     assert {type(outcome) for outcome in outcomes} == {Trained}
     assert sorted(outcome.trial for outcome in outcomes) == list(range(len(some)))
     assert all(epochs == list(range(1, 9)) for epochs in heard.values())
-    wait_for(lambda: engine.capacity == 3)
+    wait_until(lambda: engine.capacity == 3)
 
 
 def test_gpus_are_shared_out_and_a_lack_of_memory_is_tried_again_alone(
@@ -133,7 +133,7 @@ def test_gpus_are_shared_out_and_a_lack_of_memory_is_tried_again_alone(
         f"{one.id} {share}" for one in (first, second) for share in (0.3333, 1.0)
     }
     cluster.remove_node(node)
-    wait_for(lambda: engine.capacity == 1)
+    wait_until(lambda: engine.capacity == 1)
 
 
 def test_a_meter_measures_on_the_cluster(cluster: ray.cluster_utils.Cluster) -> None:

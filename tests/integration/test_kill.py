@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from engine_fakes import wait_until
 from helpers import ROOT
 from integration.storages import optuna_study
 from integration.studies import fake_search
@@ -61,10 +62,7 @@ def wait_for(marker: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_for_stop(study: Path) -> None:
-    deadline = time.monotonic() + 120
-    while (progress := read_progress(study)) is None or progress.state != "stopping":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: (said := read_progress(study)) is not None and said.state == "stopping")
 
 
 @pytest.mark.parametrize(

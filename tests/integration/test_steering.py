@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from engine_fakes import wait_until
 from helpers import ROOT, run_mbnas, some_architectures, tiny_space
 from integration.storages import optuna_study
 from integration.studies import fake_search
@@ -41,13 +42,6 @@ Begin = Callable[[Callable[[], Study]], Future[Study]]
 TRIALS = 8
 RESTS = 3
 """So often a paused driver must have looked at what is to be done before it is believed."""
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def progress_of(folder: Path) -> Progress:
